@@ -1,0 +1,72 @@
+"""The classes and functions that a config needs, found before anything is built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bundlekit.errors import MissingCustomObjects
+from bundlekit_keras.framework import require_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bundlekit.adapter import Need
+
+_FUNCTION_MODULES = (
+    "activations",
+    "constraints",
+    "initializers",
+    "losses",
+    "metrics",
+    "ops",
+    "regularizers",
+)
+
+
+def resolve(needs: Iterable[Need], given: Mapping[str, object]) -> dict[str, object]:
+    """Find every needed object by name: what was given, open scopes and Keras' registry.
+
+    Args:
+        needs: what the config names.
+        given: objects by registered name (`acme>Scale`) or by plain name (`Scale`).
+
+    Returns:
+        The objects by every name that Keras may ask for.
+
+    Raises:
+        MissingCustomObjects: listing all that were not found.
+    """
+    found: dict[str, object] = dict(given)
+    missing = []
+    for need in needs:
+        for name in (need.name, need.short_name):
+            if name in given:
+                found[need.name] = found[need.short_name] = given[name]
+                break
+        else:
+            if not _known_to_keras(need):
+                missing.append(need)
+    if missing:
+        raise _missing(missing)
+    return found
+
+
+def _known_to_keras(need: Need) -> bool:
+    keras = require_keras()
+    if keras.saving.get_registered_object(need.name) is not None:
+        return True
+    return need.module is None and any(
+        callable(getattr(getattr(keras, module), need.name, None)) for module in _FUNCTION_MODULES
+    )
+
+
+def _missing(needs: list[Need]) -> MissingCustomObjects:
+    listed = "".join(
+        f"\n  {need.name}, from {need.module or 'an unknown module'}, at {need.where}" for need in needs
+    )
+    arguments = ", ".join(f'"{need.short_name}": {need.short_name}' for need in needs)
+    return MissingCustomObjects(
+        f"the model is made of {len(needs)} classes or functions that are not Keras' own and "
+        f"were not given:{listed}\npass custom_objects={{{arguments}}}",
+        missing=tuple(needs),
+    )

@@ -1,0 +1,54 @@
+"""The installed Keras, or a clear word that there is none."""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from typing import Any
+
+from bundlekit.errors import FrameworkMissing
+
+OLDEST = (3, 6)
+"""The oldest Keras that is supported: the tests run on it."""
+
+
+def require_keras() -> Any:
+    """Import Keras.
+
+    Raises:
+        FrameworkMissing: it is not installed, is too old, or its backend cannot be imported.
+    """
+    try:
+        keras = importlib.import_module("keras")
+    except ImportError as error:
+        raise FrameworkMissing(
+            f"the adapter 'keras' needs Keras {_dotted(OLDEST)} or later and a backend: {error}; "
+            f"pip install 'bundlekit[keras]' and tensorflow, jax or torch",
+            framework="keras",
+        ) from error
+    found = tuple(int(part) for part in keras.__version__.split(".")[:2])
+    if found < OLDEST:
+        raise FrameworkMissing(
+            f"the adapter 'keras' needs Keras {_dotted(OLDEST)} or later; found "
+            f"{keras.__version__}; pip install 'keras>={_dotted(OLDEST)}'",
+            framework="keras",
+            found=keras.__version__,
+        )
+    return keras
+
+
+def environment() -> dict[str, str]:
+    """Give the versions of what a Keras model is made with and stored by."""
+    keras = require_keras()
+    backend = keras.backend.backend()
+    return {
+        "keras": keras.__version__,
+        "backend": backend,
+        backend: metadata.version(backend),
+        "numpy": metadata.version("numpy"),
+        "h5py": metadata.version("h5py"),
+    }
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,136 @@
+"""What tests compare of a Keras model: all that is in it, and what it does next."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bundlekit.testing.comparison import Observation
+from bundlekit_keras import internals
+from bundlekit_keras.framework import require_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bundlekit.testing.comparison import Array
+
+
+class KerasObserver:
+    """Sees a Keras model; variables are placed by their order, and labelled by their path."""
+
+    def state(self, obj: Any) -> Sequence[Observation]:
+        """See config, compile config, variables, optimizer."""
+        with internals.unchanged_names():
+            seen = [
+                Observation("config", _text(obj.get_config())),
+                Observation("compiled", str(bool(obj.compiled))),
+            ]
+            if obj.compiled:
+                seen.append(Observation("compile config", _text(obj.get_compile_config())))
+        seen += [
+            Observation(f"trainable/{index}", str(bool(weight.trainable)), weight.path)
+            for index, weight in enumerate(obj.weights)
+        ]
+        return [*seen, *_variables("variable", obj.variables), *_optimizer("optimizer", obj)]
+
+    def behaviour(self, obj: Any, inputs: Any, targets: Any) -> Sequence[Observation]:
+        """See predictions and, of a compiled model, the next training step."""
+        inputs, targets = _tensors(inputs), _tensors(targets)
+        with _put_back(obj):
+            predictions = obj.predict(inputs, verbose=0)
+            seen = _flat("prediction", predictions)
+            if not obj.compiled:
+                return seen
+            targets = _made_up(obj, predictions) if targets is None else targets
+            obj.reset_metrics()
+            result = obj.train_on_batch(inputs, targets, return_dict=True)
+            seen += _flat("next step", result)
+            seen += _variables("next step/variable", obj.variables)
+            seen += _optimizer("next step/optimizer", obj)
+        return seen
+
+    def surroundings(self) -> Sequence[Observation]:
+        """See Keras' registry and name counters, and the random states of the process."""
+        import numpy as np
+
+        keras = require_keras()
+        registered = keras.saving.get_custom_objects()
+        kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - it is shared
+        return [
+            Observation("registry", str(sorted((name, id(obj)) for name, obj in registered.items()))),
+            Observation("names", str(internals.name_counters())),
+            Observation("python random", str(random.getstate())),
+            Observation("numpy random", f"{kind} {np.asarray(keys).tolist()} {rest}"),
+            Observation("keras random", str(internals.global_seed())),
+        ]
+
+
+@contextmanager
+def _put_back(model: Any) -> Iterator[None]:
+    keras = require_keras()
+    variables = [*model.variables, *_of_optimizer(model), *model.metrics_variables]
+    before = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+def _variables(place: str, variables: Sequence[Any]) -> list[Observation]:
+    keras = require_keras()
+    return [
+        Observation(f"{place}/{index}", keras.ops.convert_to_numpy(variable).copy(), variable.path)
+        for index, variable in enumerate(variables)
+    ]
+
+
+def _optimizer(place: str, model: Any) -> list[Observation]:
+    return _variables(place, _of_optimizer(model))
+
+
+def _of_optimizer(model: Any) -> Sequence[Any]:
+    optimizer = getattr(model, "optimizer", None)
+    return optimizer.variables if optimizer is not None else ()
+
+
+def _flat(place: str, structure: Any) -> list[Observation]:
+    import numpy as np
+
+    if isinstance(structure, dict):
+        return [seen for key in structure for seen in _flat(f"{place}/{key}", structure[key])]
+    if isinstance(structure, list | tuple):
+        pairs = enumerate(structure)
+        return [seen for index, child in pairs for seen in _flat(f"{place}/{index}", child)]
+    return [Observation(place, np.asarray(structure))]
+
+
+def _tensors(structure: Any) -> Any:
+    """Make tensors of arrays of strings, which `predict` does not take as they are."""
+    import numpy as np
+
+    keras = require_keras()
+    if isinstance(structure, np.ndarray) and structure.dtype.kind in "UO":
+        return keras.ops.convert_to_tensor(structure.tolist(), dtype="string")
+    if isinstance(structure, dict):
+        return {key: _tensors(child) for key, child in structure.items()}
+    if isinstance(structure, list | tuple):
+        return type(structure)(_tensors(child) for child in structure)
+    return structure
+
+
+def _made_up(model: Any, predictions: Any) -> Any:
+    """Make targets that the loss takes: class numbers for sparse losses, else half of it all."""
+    sparse = "sparse" in _text(model.get_compile_config()).lower()
+
+    def target(prediction: Array) -> Any:
+        return prediction.argmax(axis=-1) if sparse else (prediction * 0.5).astype(prediction.dtype)
+
+    return require_keras().tree.map_structure(target, predictions)
+
+
+def _text(config: Any) -> str:
+    return json.dumps(config, sort_keys=True, default=str)

@@ -1,0 +1,123 @@
+"""One self-contained, versioned, verifiable byte artifact for a live model, and back.
+
+    bundle:    object -> registry (who) -> adapter.pack (members) -> manifest -> artifact -> bytes
+    unbundle:  bytes -> artifact (layout, manifest, digests) -> registry (who)
+                     -> adapter.audit (needs) -> adapter.unpack -> object
+
+There is one way in each direction, and no step goes back. The modules, along that way:
+
+* `_bundle`: the verbs; the only module that sees all the others.
+* `_registry`: installed adapters, found by entry point, chosen by the object's type.
+* `adapter`: the protocol that adapters follow. Each representation of each family of
+  objects is one short class in `adapters/`, and uses the framework's own serializer.
+* `manifest`: what an artifact says about itself, as frozen values with one spelling.
+* `artifact`: a manifest and members to and from bytes; every digest.
+* `layout`: which zip archives are artifacts, record by record; every limit of size and name.
+* `source`: bytes, files and bundles as one thing that ranges are read from.
+* `atomic`: files that are there whole or not at all.
+* `strict_json`: JSON in one spelling, read strictly.
+* `bundle_type`, `card`: the bundle as an immutable value, and what a person sees of it.
+* `errors`: what can go wrong, as types.
+
+Beside the way stand `cli`, `testing` and `pytest_plugin`.
+
+Importing this package loads nothing but the standard library; names are looked up when they
+are first used. The core never imports a framework.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from bundlekit._version import __version__
+from bundlekit.errors import (
+    AdapterBroken,
+    AdapterConflict,
+    AdapterMissing,
+    BundleError,
+    BundleWarning,
+    Damaged,
+    FrameworkMissing,
+    LimitExceeded,
+    MissingCustomObjects,
+    NoSuchMember,
+    NotABundle,
+    NotBuilt,
+    NotRestorable,
+    Refused,
+    SourceMissing,
+    SourceUnreadable,
+    TargetExists,
+    TargetUnusable,
+    TooNew,
+    UnknownOption,
+    UnsupportedObject,
+    UnsupportedSource,
+    Unwritable,
+)
+
+if TYPE_CHECKING:
+    from bundlekit._bundle import bundle, dump, dumps, inspect, load, loads, unbundle, verify
+    from bundlekit.bundle_type import Bundle
+    from bundlekit.manifest import Manifest
+
+_HOMES = {
+    "bundlekit._bundle": (
+        "bundle", "dump", "dumps", "inspect", "load", "loads", "unbundle", "verify",
+    ),
+    "bundlekit.bundle_type": ("Bundle",),
+    "bundlekit.manifest": ("Manifest",),
+}  # fmt: skip
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AdapterBroken",
+    "AdapterConflict",
+    "AdapterMissing",
+    "Bundle",
+    "BundleError",
+    "BundleWarning",
+    "Damaged",
+    "FrameworkMissing",
+    "LimitExceeded",
+    "Manifest",
+    "MissingCustomObjects",
+    "NoSuchMember",
+    "NotABundle",
+    "NotBuilt",
+    "NotRestorable",
+    "Refused",
+    "SourceMissing",
+    "SourceUnreadable",
+    "TargetExists",
+    "TargetUnusable",
+    "TooNew",
+    "UnknownOption",
+    "UnsupportedObject",
+    "UnsupportedSource",
+    "Unwritable",
+    "__version__",
+    "bundle",
+    "dump",
+    "dumps",
+    "inspect",
+    "load",
+    "loads",
+    "unbundle",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("adapter", "testing"):
+        return importlib.import_module(f"bundlekit.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'bundlekit' has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "adapter", "testing"})

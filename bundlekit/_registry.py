@@ -1,0 +1,218 @@
+"""The registry: installed adapters, found by entry point, validated when they arrive.
+
+First-party adapters come through the same door as everybody's. A plug-in that cannot be used
+is a warning that names it, and an error only when it is the one that is needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from bundlekit.errors import (
+    AdapterBroken,
+    AdapterConflict,
+    AdapterMissing,
+    BundleWarning,
+    UnsupportedObject,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bundlekit.adapter import Adapter
+
+GROUP = "bundlekit.adapters"
+
+_ATTRIBUTES = {
+    "name": str,
+    "version": int,
+    "reads": tuple,
+    "types": tuple,
+    "default": bool,
+    "deterministic": bool,
+    "pack_options": tuple,
+    "unpack_options": tuple,
+}
+_METHODS = ("pack", "audit", "unpack")
+
+
+@dataclass(frozen=True)
+class Record:
+    """An installed adapter and where it comes from; `fault` says why it cannot be used."""
+
+    name: str
+    distribution: str
+    distribution_version: str
+    target: str
+    adapter: Adapter | None
+    fault: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution} {self.distribution_version}, {self.target})"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All adapters that are installed, in the order of their names."""
+
+    records: tuple[Record, ...]
+
+    @property
+    def usable(self) -> tuple[Record, ...]:
+        """The adapters that can be used."""
+        return tuple(record for record in self.records if record.adapter is not None)
+
+    def get(self, name: str, *, distribution: str | None = None) -> Record:
+        """Find an adapter by name.
+
+        Args:
+            name: its name.
+            distribution: the one that an artifact names, to say what to install.
+
+        Raises:
+            AdapterMissing, AdapterConflict, AdapterBroken: with the remedy.
+        """
+        found = [record for record in self.records if record.name == name]
+        if not found:
+            raise self._missing(name, distribution)
+        if len(found) > 1:
+            raise _conflict(f"the adapter name {name!r} is claimed twice", found)
+        if found[0].adapter is None:
+            raise AdapterBroken(
+                f"the adapter {found[0]} is installed and cannot be used: {found[0].fault}",
+                adapter=name,
+                distribution=found[0].distribution,
+            )
+        return found[0]
+
+    def claiming(self, obj: object) -> Record:
+        """Find the adapter for an object: the claim nearest in its type's MRO wins.
+
+        Raises:
+            UnsupportedObject: nobody claims it.
+            AdapterConflict: two claims are equally near.
+        """
+        for cls in type(obj).__mro__:
+            near = [r for r in self.usable if r.adapter and r.adapter.default and _claims(r, cls)]
+            if len(near) > 1:
+                raise _conflict(f"the type {_dotted(cls)} is claimed twice", near)
+            if near:
+                return self.get(near[0].name)
+        raise self._unsupported(obj)
+
+    def require(self, obj: object, name: str) -> Record:
+        """Find an adapter by name and make sure that it takes the object.
+
+        Raises:
+            UnsupportedObject: it does not.
+        """
+        record = self.get(name)
+        if any(_claims(record, cls) for cls in type(obj).__mro__):
+            return record
+        types = ", ".join(record.adapter.types) if record.adapter else ""
+        raise UnsupportedObject(
+            f"the adapter {name!r} does not take {_dotted(type(obj))}; it takes {types}",
+            type=_dotted(type(obj)),
+            adapter=name,
+        )
+
+    def _missing(self, name: str, distribution: str | None) -> AdapterMissing:
+        installed = [record.name for record in self.records]
+        if distribution:
+            remedy = f"pip install {distribution}"
+        else:
+            near = difflib.get_close_matches(name, installed, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else "see `bundlekit adapters`"
+        return AdapterMissing(
+            f"no installed adapter is called {name!r}; installed: "
+            f"{', '.join(installed) or 'none'}; {remedy}",
+            adapter=name,
+            distribution=distribution,
+            installed=tuple(installed),
+        )
+
+    def _unsupported(self, obj: object) -> UnsupportedObject:
+        known = "; ".join(
+            f"{r.name} takes {', '.join(r.adapter.types)}" for r in self.usable if r.adapter
+        )
+        broken = "; ".join(f"{r} cannot be used: {r.fault}" for r in self.records if r.fault)
+        return UnsupportedObject(
+            f"no installed adapter takes {_dotted(type(obj))}; installed: {known or 'none'}"
+            + (f"; {broken}" if broken else ""),
+            type=_dotted(type(obj)),
+            installed=tuple(record.name for record in self.records),
+        )
+
+
+def installed() -> Registry:
+    """Give the adapters of this environment; looked up again when `sys.path` changes."""
+    return _look_up(tuple(sys.path))
+
+
+@lru_cache(maxsize=1)
+def _look_up(_path: tuple[str, ...]) -> Registry:
+    points = sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value))
+    return Registry(tuple(_load(point) for point in points))
+
+
+def _load(point: metadata.EntryPoint) -> Record:
+    distribution, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+    adapter, fault = None, None
+    try:
+        adapter = point.load()()
+        fault = _fault(adapter, point.name)
+    except Exception as error:
+        fault = f"{type(error).__name__}: {error}"
+    record = Record(
+        point.name, distribution, version, point.value, None if fault else adapter, fault
+    )
+    if fault:
+        warnings.warn(f"the adapter {record} cannot be used: {fault}", BundleWarning, stacklevel=4)
+    return record
+
+
+def _fault(adapter: object, name: str) -> str | None:
+    for attribute, kind in _ATTRIBUTES.items():
+        found = getattr(adapter, attribute, None)
+        if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
+            return f"its attribute {attribute!r} is {found!r}; expected {kind.__name__}"
+    for method in _METHODS:
+        if not callable(getattr(adapter, method, None)):
+            return f"it has no method {method!r}"
+    if adapter.name != name:  # type: ignore[attr-defined]
+        return f"it calls itself {adapter.name!r}; its entry point says {name!r}"  # type: ignore[attr-defined]
+    if adapter.version not in adapter.reads:  # type: ignore[attr-defined]
+        return f"it does not read its own version {adapter.version!r}"  # type: ignore[attr-defined]
+    return None
+
+
+def _claims(record: Record, cls: type) -> bool:
+    """Tell whether the adapter claims exactly this class, by any name it has."""
+    if record.adapter is None:
+        return False
+    return any(name == _dotted(cls) or _imported(name) is cls for name in record.adapter.types)
+
+
+def _imported(name: str) -> object:
+    # A class of a framework can only be met where the framework is imported, so its public
+    # name can be followed there, and nothing is imported to do so.
+    module, _, attribute = name.rpartition(".")
+    return getattr(sys.modules.get(module), attribute, None)
+
+
+def _dotted(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _conflict(what: str, records: Iterable[Record]) -> AdapterConflict:
+    listed = list(records)
+    return AdapterConflict(
+        f"{what}: by {' and by '.join(map(str, listed))}; uninstall one of them",
+        distributions=tuple(record.distribution for record in listed),
+    )

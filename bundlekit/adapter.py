@@ -1,0 +1,204 @@
+"""What an author of an adapter needs, and nothing else.
+
+An adapter teaches bundlekit one representation of one family of objects. It is a class with
+a few attributes and three methods, named in the entry-point group `bundlekit.adapters`:
+
+    [project.entry-points."bundlekit.adapters"]
+    acme = "acme_bundle:AcmeAdapter"
+
+The module that holds it must not import its framework when it is imported; the methods do.
+`bundlekit.testing.AdapterContract` is the test class that tells whether it keeps its word.
+
+Example:
+    >>> class FractionAdapter:
+    ...     name = "fraction"
+    ...     version = 1
+    ...     reads = (1,)
+    ...     types = ("fractions.Fraction",)
+    ...     default = True
+    ...     deterministic = True
+    ...     pack_options = ()
+    ...     unpack_options = ()
+    ...
+    ...     def pack(self, obj, out, options):
+    ...         out.add_json("fraction.json", [obj.numerator, obj.denominator])
+    ...         return Description(kind="fraction")
+    ...
+    ...     def audit(self, payload):
+    ...         return ()
+    ...
+    ...     def unpack(self, payload, context):
+    ...         from fractions import Fraction
+    ...
+    ...         return Fraction(*payload.json("fraction.json"))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bundlekit import strict_json
+from bundlekit.manifest import Loss, Part, Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bundlekit.source import Buffer
+
+__all__ = [
+    "Adapter",
+    "Context",
+    "Description",
+    "Loss",
+    "Need",
+    "Out",
+    "Part",
+    "Payload",
+    "Signature",
+    "TensorSpec",
+]
+
+MAX_JSON_SIZE = 256 * 1024 * 1024
+"""Bytes of one JSON member. Threat: a config made to fill memory. A Keras layer takes about
+1 KB of config, so this is room for a quarter of a million layers."""
+
+MAX_JSON_DEPTH = 400
+"""Levels in one JSON member. Threat: nesting that exhausts the stack of a parser, or of the
+framework that walks the result; Python's own limit is 1,000 calls. A nested Keras model adds
+six levels, so this is room for sixty models inside each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What `pack` says of the object, for the manifest."""
+
+    kind: str
+    name: str | None = None
+    signature: Signature | None = None
+    parameters: int | None = None
+    capabilities: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Names and versions of what the object was made with: framework, backend, …"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """A class or function that an artifact needs and does not define in the framework's terms."""
+
+    name: str
+    """The name that the framework registers it under, such as `acme>Scale`."""
+    module: str | None
+    """The module that it came from, where the artifact tells."""
+    where: str
+    """The place in the artifact that needs it."""
+
+    @property
+    def short_name(self) -> str:
+        """The name without its package."""
+        return self.name.rpartition(">")[2]
+
+
+class Out(Protocol):
+    """Where `pack` puts members; paths are relative to the object that is packed."""
+
+    def add(self, path: str, data: Buffer, *, tensors: bool = False) -> None:
+        """Add a member; `tensors` says that it holds arrays in bulk, to be laid out first."""
+        ...
+
+    def add_json(self, path: str, value: object) -> None:
+        """Add a member in canonical JSON."""
+        ...
+
+    def part(self, name: str, obj: object, adapter: str | None = None, **options: object) -> None:
+        """Store an object inside this one, by its own adapter, as the part `name`."""
+        ...
+
+
+class Payload:
+    """What is stored of one object: its section of the manifest, and its members.
+
+    `audit` and `unpack` are given the same payload, so what was audited is what is used:
+    members are read and checked once, and `json` parses once.
+    """
+
+    def __init__(
+        self, part: Part, members: Mapping[str, memoryview], parts: Mapping[str, Payload]
+    ) -> None:
+        self.part = part
+        """What the manifest says of the object."""
+        self.members = members
+        """The bytes of its members by path, checked against their digests."""
+        self.parts = parts
+        """The objects inside it, by name."""
+        self._parsed: dict[str, Any] = {}
+
+    def json(self, path: str) -> Any:
+        """Give a member as strict JSON; the same objects at every call.
+
+        NaN and infinities are let through: frameworks write them.
+
+        Raises:
+            Damaged, LimitExceeded: it is not strict JSON, or larger or deeper than allowed.
+        """
+        if path not in self._parsed:
+            self._parsed[path] = strict_json.decode(
+                self.members[path],
+                what=path,
+                max_size=MAX_JSON_SIZE,
+                max_depth=MAX_JSON_DEPTH,
+                finite=False,
+            )
+        return self._parsed[path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the caller of `unbundle` gave and allowed."""
+
+    restore: Callable[[Payload], Any]
+    """Restores the object of a part, under the same conditions."""
+    custom_objects: Mapping[str, object] = field(default_factory=dict)
+    """Classes and functions by name, as the caller gave them."""
+    needs: tuple[Need, ...] = ()
+    """What `audit` found in this payload."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """The adapter's own options."""
+
+
+class Adapter(Protocol):
+    """One representation of one family of objects."""
+
+    name: str
+    """What users call it: `bundle(obj, "name")`."""
+    version: int
+    """The version of the payload that `pack` writes, from 1 up."""
+    reads: tuple[int, ...]
+    """The payload versions that `unpack` reads, its own among them."""
+    types: tuple[str, ...]
+    """The types it takes, subclasses included, as dotted names, compared without importing."""
+    default: bool
+    """Whether it is the one to use for its types when the user names none."""
+    deterministic: bool
+    """Whether the same object gives the same bytes; false where the framework's own
+    serializer does not."""
+    pack_options: tuple[str, ...]
+    """The options that `pack` knows."""
+    unpack_options: tuple[str, ...]
+    """The options that `unpack` knows."""
+
+    def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
+        """Write the object's members and say what it is; the object is not changed."""
+        ...
+
+    def audit(self, payload: Payload) -> tuple[Need, ...]:
+        """Say what `unpack` would need from outside, from the raw members alone.
+
+        It imports no framework, and refuses what must never be unpacked.
+        """
+        ...
+
+    def unpack(self, payload: Payload, context: Context) -> Any:
+        """Build the object from the payload that `audit` has seen."""
+        ...

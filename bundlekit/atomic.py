@@ -1,0 +1,157 @@
+"""Files that are there whole or not at all.
+
+A writer fills a temporary file beside its target, syncs it, and renames it. Whatever stops
+it, a full disk or a kill, the target is what it was before. The temporary file is locked
+while its writer lives, so a later writer of the same target can tell what a killed one left
+behind from what a live one is writing, and removes only the first.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from bundlekit.errors import TargetExists, TargetUnusable
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that a live writer has open cannot be removed
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SUFFIX = ".bundlekit-tmp"
+
+
+@contextmanager
+def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """Open a file for writing that takes the target's place when the block ends well.
+
+    Symbolic links are followed, so that the file they point to is replaced.
+
+    Args:
+        target: where the file will be.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        TargetExists: a file is there and `overwrite` is false, at the start or at the end.
+        TargetUnusable: the target is a folder, or its folder is missing or not writable, or
+            the disk is full.
+    """
+    path = Path(os.path.realpath(target))
+    check(target, overwrite=overwrite)
+    try:
+        _remove_leftovers(path)
+        temporary, file = _create(path)
+    except OSError as error:
+        raise _unusable(target, error) from error
+    done = False
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if fcntl is None:
+                file.close()  # Windows renames no open file
+            _publish(temporary, path, overwrite)
+            done = True
+    except FileExistsError as error:
+        raise _exists(target) from error
+    except OSError as error:
+        raise _unusable(target, error) from error
+    finally:
+        if not done:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def check(target: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Refuse a target that cannot be written, before any work is done for it.
+
+    Raises:
+        TargetExists, TargetUnusable: as `replacing`.
+    """
+    path = Path(os.path.realpath(target))
+    if path.is_dir():
+        raise TargetUnusable(
+            f"cannot write to {os.fspath(target)}: it is a folder; name a file in it",
+            target=os.fspath(target),
+        )
+    if path.exists() and not overwrite:
+        raise _exists(target)
+    if not path.parent.is_dir():
+        raise TargetUnusable(
+            f"cannot write to {os.fspath(target)}: there is no folder {path.parent}; make it first",
+            target=os.fspath(target),
+        )
+
+
+def _create(path: Path) -> tuple[Path, IO[bytes]]:
+    while True:
+        temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}{_SUFFIX}")
+        # The caller's umask decides on permissions, as for any file that it opens.
+        file = temporary.open("x+b")
+        if fcntl is None:
+            return temporary, file
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if temporary.exists():  # else another writer took it for a leftover before the lock
+            return temporary, file
+        file.close()
+
+
+def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
+    if overwrite:
+        temporary.replace(path)
+        return
+    try:
+        os.link(temporary, path)  # fails where a file has come up meanwhile; a rename would not
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(path) from None
+        temporary.replace(path)
+    else:
+        temporary.unlink()
+
+
+def _remove_leftovers(path: Path) -> None:
+    token = "[0-9a-f]" * 16
+    for leftover in path.parent.glob(f".{_escaped(path.name[:100])}.{token}{_SUFFIX}"):
+        with suppress(OSError), leftover.open("r+b") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink()
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some systems cannot open folders; the file itself is synced
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _exists(target: str | os.PathLike[str]) -> TargetExists:
+    return TargetExists(
+        f"{os.fspath(target)} exists; give another name, or overwrite=True to replace it",
+        target=os.fspath(target),
+    )
+
+
+def _unusable(target: str | os.PathLike[str], error: OSError) -> TargetUnusable:
+    return TargetUnusable(
+        f"cannot write to {os.fspath(target)}: {error.strerror or error}; what was there before "
+        f"is unchanged",
+        target=os.fspath(target),
+    )

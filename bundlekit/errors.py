@@ -1,0 +1,159 @@
+"""What can go wrong, as types that a caller would handle differently.
+
+Every refusal of bundlekit is a `BundleError`, and also the builtin exception that the
+caller would have caught anyway. The message is one sentence of what happened, what was
+found, what was expected and what to do; the same facts are attributes. All of them
+pickle, so that they cross process boundaries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bundlekit.adapter import Need
+    from bundlekit.testing.comparison import Difference
+
+
+class BundleError(Exception):
+    """Base of everything that bundlekit refuses.
+
+    Args:
+        message: what happened; found X, expected Y; do Z.
+        **facts: the same as data; each becomes an attribute.
+
+    Example:
+        >>> error = NotABundle("no bundle: it is empty", source="model.bundle")
+        >>> error.source
+        'model.bundle'
+    """
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.__dict__.update(facts)
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError and OSError would dress it up
+
+
+class BundleWarning(UserWarning):
+    """Something that the caller should know and that does not stop the work."""
+
+
+# --- the bytes ----------------------------------------------------------------------------
+
+
+class SourceMissing(BundleError, FileNotFoundError):
+    """There is no file where a bundle should be."""
+
+
+class SourceUnreadable(BundleError, OSError):
+    """There is a file that the system does not let us read."""
+
+
+class UnsupportedSource(BundleError, TypeError):
+    """A source that is no bundle, bytes, path or binary file."""
+
+
+class NotABundle(BundleError, ValueError):
+    """The source is something else: another format, an empty file, a folder."""
+
+
+class Damaged(BundleError, ValueError):
+    """The source was a bundle once: it is truncated, altered, or laid out in another way."""
+
+
+class LimitExceeded(BundleError, ValueError):
+    """The source, or what should be written, is beyond a limit of the format."""
+
+
+class TooNew(BundleError, ValueError):
+    """Written to a newer format or payload version than this release reads."""
+
+
+class Unwritable(BundleError, ValueError):
+    """What should be stored cannot be held by the format."""
+
+
+class NoSuchMember(BundleError, KeyError):
+    """The artifact stores no file at this path."""
+
+
+# --- the target ---------------------------------------------------------------------------
+
+
+class TargetExists(BundleError, FileExistsError):
+    """There is a file at the target, and `overwrite=True` was not given."""
+
+
+class TargetUnusable(BundleError, OSError):
+    """The target cannot be written: a folder, a missing folder, no permission, a full disk."""
+
+
+# --- adapters -----------------------------------------------------------------------------
+
+
+class UnsupportedObject(BundleError, TypeError):
+    """No installed adapter takes an object of this type."""
+
+
+class AdapterMissing(BundleError, LookupError):
+    """No installed adapter has this name."""
+
+
+class AdapterBroken(BundleError, ImportError):
+    """The adapter that is needed is installed and cannot be used."""
+
+
+class AdapterConflict(BundleError, LookupError):
+    """Two installed adapters claim the same name, or the same type."""
+
+
+class FrameworkMissing(BundleError, ImportError):
+    """The framework that the adapter needs is not installed, or too old."""
+
+
+class UnknownOption(BundleError, TypeError):
+    """An option that the chosen adapter does not have."""
+
+
+# --- the object ---------------------------------------------------------------------------
+
+
+class NotBuilt(BundleError, ValueError):
+    """The model has no variables yet, so there is nothing to keep."""
+
+
+class MissingCustomObjects(BundleError, LookupError):
+    """The artifact needs classes or functions that the caller has not given.
+
+    Attributes:
+        missing: what is needed and was not found, in the order of the config.
+    """
+
+    missing: tuple[Need, ...]
+
+
+class Refused(BundleError, PermissionError):
+    """The artifact asks to run code that it carries; nothing of it was run."""
+
+
+class NotRestorable(BundleError, RuntimeError):
+    """The framework could not rebuild the object from a sound artifact."""
+
+
+# --- the test kit -------------------------------------------------------------------------
+
+
+class RoundTripFailed(BundleError, AssertionError):
+    """What came back is not what was bundled; the message says where they first differ.
+
+    Attributes:
+        differences: everything that differs, first place first.
+    """
+
+    differences: tuple[Difference, ...]
+
+
+class FreshProcessFailed(BundleError, RuntimeError):
+    """A fresh interpreter of the test kit did not do its work; holds what it printed."""

@@ -1,0 +1,140 @@
+"""The tests that every adapter passes: one shared place, subclassed once per adapter."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bundlekit.errors import BundleError, Damaged, UnknownOption
+from bundlekit.testing.comparison import compare, report
+from bundlekit.testing.fresh import Outcome, fresh_process
+from bundlekit.testing.observers import observer_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class AdapterContract:
+    """What an adapter promises, as tests; subclass it in a test module and say what to test.
+
+    Example:
+        >>> class TestAcmeAdapter(AdapterContract):
+        ...     adapter = "acme"
+        ...
+        ...     def make(self):
+        ...         return acme.Model().fit(x), x
+        ...
+        ...     cases = "acme_models.py"
+    """
+
+    adapter: str
+    """The adapter's name."""
+    cases: str | Path
+    """A file of cases for `bundlekit.testing.fresh_process`."""
+
+    @abstractmethod
+    def make(self) -> tuple[Any, Any]:
+        """Make a small live object and inputs for it."""
+
+    @pytest.fixture(scope="class")
+    def outcomes(self) -> dict[str, Outcome]:
+        """Run the file of cases once."""
+        return fresh_process(self.cases)
+
+    @pytest.fixture(scope="class")
+    def live(self, request: pytest.FixtureRequest) -> tuple[Any, Any]:
+        """Make the live object once."""
+        return request.cls().make()  # type: ignore[no-any-return]
+
+    @pytest.fixture(scope="class")
+    def data(self, live: tuple[Any, Any]) -> bytes:
+        """Bundle the live object once."""
+        import bundlekit
+
+        return bundlekit.dumps(live[0], self.adapter)
+
+    def test_what_comes_back_in_a_fresh_process_is_the_same(
+        self, outcomes: dict[str, Outcome]
+    ) -> None:
+        """Every case of the file survives, bundling changes nothing, twice gives the same."""
+        for outcome in outcomes.values():
+            outcome.check()
+
+    def test_what_comes_back_in_this_process_is_the_same(self, live: tuple[Any, Any], data: bytes) -> None:
+        """The live object and what is restored beside it do the same."""
+        import bundlekit
+
+        obj, inputs = live
+        observer = observer_for(self.adapter)
+        restored = bundlekit.unbundle(data)
+        before = [*observer.state(obj), *observer.behaviour(obj, inputs, None)]
+        after = [*observer.state(restored), *observer.behaviour(restored, inputs, None)]
+        differences = compare(before, after)
+        assert not differences, report(differences)  # noqa: S101 - it is a test
+
+    def test_bundling_leaves_the_object_and_the_process_as_they_were(
+        self, live: tuple[Any, Any]
+    ) -> None:
+        """Config, compile config, variables, random states and registries are untouched."""
+        import bundlekit
+
+        observer = observer_for(self.adapter)
+        before = [*observer.state(live[0]), *observer.surroundings()]
+        bundlekit.bundle(live[0], self.adapter)
+        after = [*observer.state(live[0]), *observer.surroundings()]
+        differences = compare(before, after)
+        assert not differences, report(differences)  # noqa: S101 - it is a test
+
+    def test_the_same_object_gives_the_same_bytes(
+        self, live: tuple[Any, Any], data: bytes, tmp_path: Path
+    ) -> None:
+        """`dumps`, `bundle` and `dump` agree, today and the next time."""
+        import bundlekit
+
+        bundlekit.dump(live[0], tmp_path / "model.bundle", self.adapter)
+        assert (tmp_path / "model.bundle").read_bytes() == data  # noqa: S101 - it is a test
+        assert bytes(bundlekit.bundle(live[0], self.adapter)) == data  # noqa: S101 - it is a test
+
+    def test_the_audit_passes_what_the_adapter_wrote(self, data: bytes) -> None:
+        """`verify` finds an honest artifact sound, and asks this adapter."""
+        import bundlekit
+
+        checked = bundlekit.verify(data)
+        assert checked.unaudited == ()  # noqa: S101 - it is a test
+        assert checked.manifest.adapter == self.adapter  # noqa: S101 - it is a test
+
+    def test_an_unknown_option_is_refused_on_both_sides(self, live: tuple[Any, Any], data: bytes) -> None:
+        """No option is dropped in silence."""
+        import bundlekit
+
+        with pytest.raises(UnknownOption, match="no option 'no_such_option'"):
+            bundlekit.bundle(live[0], self.adapter, no_such_option=1)
+        with pytest.raises(UnknownOption, match="no option 'no_such_option'"):
+            bundlekit.unbundle(data, no_such_option=1)
+
+    def test_a_lost_member_is_refused(self, data: bytes) -> None:
+        """The audit refuses a payload that lacks what every payload has."""
+        from bundlekit.adapter import Payload
+        from bundlekit.bundle_type import Bundle
+
+        from bundlekit._registry import installed
+
+        manifest = Bundle(data).manifest
+        adapter = installed().get(self.adapter).adapter
+        with pytest.raises(BundleError, match=r"\S"):
+            adapter.audit(Payload(manifest, {}, {}))  # type: ignore[union-attr]
+
+    def test_a_damaged_artifact_is_refused_before_it_is_built(self, data: bytes) -> None:
+        """One changed byte in any member is an error that names the member."""
+        import bundlekit
+        from bundlekit.artifact import Artifact
+        from bundlekit.source import MemorySource
+
+        for path, start, size in Artifact(MemorySource(data)).ranges():
+            if size:
+                damaged = bytearray(data)
+                damaged[start + size // 2] ^= 1
+                with pytest.raises(Damaged, match=path.rpartition("/")[2]):
+                    bundlekit.unbundle(bytes(damaged))
