@@ -123,7 +123,7 @@ def _bound_depth(data: bytes, what: str, max_depth: int) -> None:
         if len(without) == len(brackets):
             break
         brackets = without
-    if brackets.count(b"[") + brackets.count(b"{") > max_depth:
+    if b"[]" in brackets or b"{}" in brackets or len(brackets) > 2 * max_depth:
         raise LimitExceeded(
             f"{what} is nested deeper than {max_depth} levels", what=what, limit=max_depth
         )

@@ -71,11 +71,16 @@ class KerasObserver:
 @contextmanager
 def _put_back(model: Any) -> Iterator[None]:
     keras = require_keras()
-    variables = [*model.variables, *_of_optimizer(model), *model.metrics_variables]
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)  # so that there is something to put back
+    slots = () if optimizer is None else optimizer.variables
+    variables = [*model.variables, *slots, *model.metrics_variables]
     before = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
     try:
         yield
     finally:
+        model.reset_metrics()
         for variable, value in before:
             variable.assign(value)
 
@@ -93,8 +98,15 @@ def _optimizer(place: str, model: Any) -> list[Observation]:
 
 
 def _of_optimizer(model: Any) -> Sequence[Any]:
+    """Give the optimizer's variables; before its first step, only those that say so.
+
+    Until then its slots may exist or not, and are at their initial values if they do.
+    """
     optimizer = getattr(model, "optimizer", None)
-    return optimizer.variables if optimizer is not None else ()
+    if optimizer is None:
+        return ()
+    begun = int(optimizer.iterations) > 0
+    return optimizer.variables if begun else optimizer.variables[:1]
 
 
 def _flat(place: str, structure: Any) -> list[Observation]:

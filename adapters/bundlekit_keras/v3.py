@@ -89,7 +89,6 @@ class KerasAdapter:
         objects = custom_objects.resolve(context.needs, context.custom_objects)
         with TemporaryDirectory(prefix="bundlekit-") as folder:
             path = Path(folder) / "model.keras"
-            _write_keras(path, payload)
             model = _load(path, objects, payload)
         random_state.unpack(model, payload.members)
         return model
@@ -119,20 +118,21 @@ def _save(model: Any) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
             return config, archive.read(WEIGHTS), {name: archive.read(name) for name in names}
 
 
-def _write_keras(path: Path, payload: Payload) -> None:
-    """Write the file that stock Keras loads, from the config that was audited."""
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(CONFIG, json.dumps(payload.json(CONFIG)))
-        archive.writestr(METADATA, json.dumps(payload.json(METADATA)))
-        for name, data in payload.members.items():
-            if name == WEIGHTS or name.startswith(ASSETS):
-                archive.writestr(name, data)
-
-
 def _load(path: Path, objects: Mapping[str, object], payload: Payload) -> Any:
+    """Build the model from the config that was audited, in the way of stock Keras.
+
+    Keras builds every optimizer that it loads and then looks for its slots. Where it had not
+    taken a step there are none, so such a model is compiled after loading and not while.
+    """
     keras = require_keras()
+    config = dict(payload.json(CONFIG))
+    later = None if "resume" in payload.part.capabilities else config.pop("compile_config", None)
+    _write_keras(path, config, payload)
     try:
-        return keras.saving.load_model(path, custom_objects=objects)
+        model = keras.saving.load_model(path, custom_objects=objects)
+        if later:
+            with keras.saving.custom_object_scope(objects):
+                model.compile_from_config(later)
     except Exception as error:
         raise NotRestorable(
             f"Keras {keras.__version__} could not rebuild {payload.part.type} "
@@ -141,6 +141,16 @@ def _load(path: Path, objects: Mapping[str, object], payload: Payload) -> Any:
             type=payload.part.type,
             cause=str(error),
         ) from error
+    return model
+
+
+def _write_keras(path: Path, config: dict[str, Any], payload: Payload) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(CONFIG, json.dumps(config))
+        archive.writestr(METADATA, json.dumps(payload.json(METADATA)))
+        for name, data in payload.members.items():
+            if name == WEIGHTS or name.startswith(ASSETS):
+                archive.writestr(name, data)
 
 
 def _require_restorable(model: Any, config: dict[str, Any]) -> None:

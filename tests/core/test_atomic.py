@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from bundlekit.atomic import replacing
+from bundlekit.errors import BundleError, TargetExists, TargetUnusable
+
+WRITER = """
+import sys, time
+from bundlekit.atomic import replacing
+
+with replacing(sys.argv[1], overwrite=True) as file:
+    file.write(b"half of it")
+    file.flush()
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def writer(target: Path) -> subprocess.Popen[str]:
+    """Start a process that writes half of a file and waits."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WRITER), str(target)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    process.stdout.close()
+    return process
+
+
+def put(target: Path, data: bytes, *, overwrite: bool = False) -> None:
+    with replacing(target, overwrite=overwrite) as file:
+        file.write(data)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_and_nothing_else(tmp_path: Path) -> None:
+    put(tmp_path / "it", b"new")
+    assert (tmp_path / "it").read_bytes() == b"new"
+    assert names(tmp_path) == ["it"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    put(tmp_path / "it", b"new")
+    assert (tmp_path / "it").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_an_existing_file_is_kept_or_replaced(tmp_path: Path) -> None:
+    (tmp_path / "it").write_bytes(b"old")
+    with pytest.raises(TargetExists, match="it exists; give another name, or overwrite=True"):
+        put(tmp_path / "it", b"new")
+    assert (tmp_path / "it").read_bytes() == b"old"
+    put(tmp_path / "it", b"new", overwrite=True)
+    assert (tmp_path / "it").read_bytes() == b"new"
+    assert names(tmp_path) == ["it"]
+
+
+def test_a_file_that_comes_up_meanwhile_is_kept(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileExistsError, match="it exists"),
+        replacing(tmp_path / "it", overwrite=False) as file,
+    ):
+        file.write(b"mine")
+        (tmp_path / "it").write_bytes(b"theirs")
+    assert (tmp_path / "it").read_bytes() == b"theirs"
+    assert names(tmp_path) == ["it"]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "it").write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError, match="division"), replacing(tmp_path / "it", overwrite=True) as file:
+        file.write(b"half")
+        1 / 0  # noqa: B018
+    assert (tmp_path / "it").read_bytes() == b"old"
+    assert names(tmp_path) == ["it"]
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
+    import resource
+
+    with pytest.raises(TargetUnusable, match="cannot write to .*it: File too large"):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            put(tmp_path / "it", b"x" * 5000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, previous)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_is_no_target(tmp_path: Path) -> None:
+    with pytest.raises(TargetUnusable, match="it is a folder; name a file in it"):
+        put(tmp_path, b"new", overwrite=True)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TargetUnusable, match="there is no folder .*none; make it first"):
+        put(tmp_path / "none" / "it", b"new")
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "[odd]*?.bundle", "ü", ".hidden"])
+def test_any_name_that_the_system_takes_is_written(tmp_path: Path, name: str) -> None:
+    put(tmp_path / name, b"new")
+    put(tmp_path / name, b"newer", overwrite=True)
+    assert names(tmp_path) == [name]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    put(tmp_path / "link", b"new", overwrite=True)
+    assert (tmp_path / "there").read_bytes() == b"new"
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "it"
+    target.write_bytes(b"old")
+    process = writer(target)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert target.read_bytes() == b"old"
+    assert len(names(tmp_path)) == 2
+    put(target, b"new", overwrite=True)
+    assert names(tmp_path) == ["it"]
+
+
+def test_the_file_of_a_live_writer_is_left_alone(tmp_path: Path) -> None:
+    process = writer(tmp_path / "it")
+    try:
+        put(tmp_path / "it", b"new")
+        assert len(names(tmp_path)) == 2
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_leftovers_of_other_targets_are_left_alone(tmp_path: Path) -> None:
+    process = writer(tmp_path / "it.other")
+    process.kill()
+    process.wait()
+    put(tmp_path / "it", b"new")
+    assert len(names(tmp_path)) == 2
+
+
+def test_two_writers_leave_one_complete_file(tmp_path: Path) -> None:
+    with replacing(tmp_path / "it", overwrite=True) as first:
+        first.write(b"first")
+        put(tmp_path / "it", b"second", overwrite=True)
+    assert (tmp_path / "it").read_bytes() == b"first"
+    assert names(tmp_path) == ["it"]
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error() -> None:
+    target = Path("/proc/bundlekit-cannot-be-here")
+    with pytest.raises(TargetUnusable, match="what was there before is unchanged"):
+        put(target, b"new")
+    assert not os.path.lexists(target)
+
+
+def test_refusals_are_bundle_errors() -> None:
+    assert issubclass(TargetExists, BundleError)
+    assert issubclass(TargetExists, FileExistsError)
+    assert issubclass(TargetUnusable, OSError)
