@@ -23,7 +23,7 @@ from bundlekit.artifact import Artifact, Content, write
 from bundlekit.atomic import check, replacing
 from bundlekit.bundle_type import Bundle
 from bundlekit.errors import TooNew, UnknownOption, Unwritable
-from bundlekit.manifest import Manifest, Part, part_prefix
+from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
 from bundlekit.source import opened
 
 if TYPE_CHECKING:
@@ -308,6 +308,10 @@ class _Out:
         self.add(path, strict_json.encode(value, what=path))
 
     def part(self, name: str, obj: object, adapter: str | None = None, **options: object) -> None:
+        if not PART_NAME.fullmatch(name):
+            raise Unwritable(
+                f"the part name {name!r} is not of the form {PART_NAME.pattern}", part=name
+            )
         if name in self.parts:
             raise Unwritable(f"the part {name!r} is added twice", part=name)
         record = _record_for(obj, adapter)

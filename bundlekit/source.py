@@ -101,13 +101,17 @@ def opened(readable: Readable) -> Iterator[Source]:
     elif hasattr(readable, "read"):
         yield _from_file(readable)
     else:
-        try:
-            yield MemorySource(readable)
-        except TypeError as error:
-            raise UnsupportedSource(
-                f"cannot read a bundle from {type(readable).__name__}; give a Bundle, bytes, a "
-                f"path or a binary file"
-            ) from error
+        yield _from_memory(readable)
+
+
+def _from_memory(data: Buffer) -> Source:
+    try:
+        return MemorySource(data)
+    except TypeError as error:
+        raise UnsupportedSource(
+            f"cannot read a bundle from {type(data).__name__}; give a Bundle, bytes, a path or a "
+            f"binary file"
+        ) from error
 
 
 def _open_path(path: str | os.PathLike[str]) -> BinaryIO:

@@ -39,22 +39,25 @@ def resolve(needs: Iterable[Need], given: Mapping[str, object]) -> dict[str, obj
     found: dict[str, object] = dict(given)
     missing = []
     for need in needs:
-        for name in (need.name, need.short_name):
-            if name in given:
-                found[need.name] = found[need.short_name] = given[name]
-                break
-        else:
-            if not _known_to_keras(need):
-                missing.append(need)
+        names = [name for name in (need.name, need.short_name) if name in given]
+        obj = given[names[0]] if names else _registered(need)
+        if obj is not None:
+            found[need.name] = found[need.short_name] = obj
+        elif not _built_in(need):
+            missing.append(need)
     if missing:
         raise _missing(missing)
     return found
 
 
-def _known_to_keras(need: Need) -> bool:
+def _registered(need: Need) -> object:
+    # Taken out here, because the scope that Keras opens while it loads replaces the open ones.
+    found: object = require_keras().saving.get_registered_object(need.name)
+    return found
+
+
+def _built_in(need: Need) -> bool:
     keras = require_keras()
-    if keras.saving.get_registered_object(need.name) is not None:
-        return True
     return need.module is None and any(
         callable(getattr(getattr(keras, module), need.name, None)) for module in _FUNCTION_MODULES
     )

@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 def signature_of(model: Any) -> Signature | None:
     """Read the signature from the model's symbolic tensors; `None` where it has none.
 
-    An input or output in a dict is called by its key, any other by its own name.
+    An input or output in a dict is called by its key, any other by its own name; that of an
+    output is its layer's.
     """
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         return None
-    names = getattr(model, "output_names", None)
-    if names is None or len(names) != len(outputs):
-        names = [f"output_{index}" for index in range(len(outputs))]
+    names = getattr(model, "output_names", None) or [model.layers[-1].name]
     return Signature(
         inputs=_specs(getattr(model, "input", inputs), [tensor.name for tensor in inputs]),
         outputs=_specs(getattr(model, "output", outputs), names),

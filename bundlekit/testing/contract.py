@@ -39,21 +39,24 @@ class AdapterContract:
         """Make a small live object and inputs for it."""
 
     @pytest.fixture(scope="class")
-    def outcomes(self) -> dict[str, Outcome]:
+    @classmethod
+    def outcomes(cls) -> dict[str, Outcome]:
         """Run the file of cases once."""
-        return fresh_process(self.cases)
+        return fresh_process(cls.cases)
 
     @pytest.fixture(scope="class")
-    def live(self, request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    @classmethod
+    def live(cls) -> tuple[Any, Any]:
         """Make the live object once."""
-        return request.cls().make()  # type: ignore[no-any-return]
+        return cls().make()
 
     @pytest.fixture(scope="class")
-    def data(self, live: tuple[Any, Any]) -> bytes:
+    @classmethod
+    def data(cls, live: tuple[Any, Any]) -> bytes:
         """Bundle the live object once."""
         import bundlekit
 
-        return bundlekit.dumps(live[0], self.adapter)
+        return bundlekit.dumps(live[0], cls.adapter)
 
     def test_what_comes_back_in_a_fresh_process_is_the_same(
         self, outcomes: dict[str, Outcome]

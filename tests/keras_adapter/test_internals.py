@@ -1,0 +1,55 @@
+"""Both sides of every private name of Keras: with it, and without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import bundlekit
+from bundlekit_keras import internals
+
+Trained = tuple[Any, Any]
+
+
+def test_names_do_not_advance(trained: Trained) -> None:
+    import keras
+
+    before = keras.layers.Layer().name
+    bundlekit.bundle(trained[0])
+    number = int(before.rpartition("_")[2]) if "_" in before else 0
+    assert keras.layers.Layer().name == f"layer_{number + 1}"
+
+
+@pytest.mark.parametrize("version", [(3, 5), (3, 999), (4, 0)])
+def test_on_an_untried_keras_the_public_way_gives_the_same_bundle(
+    trained: Trained, version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = bundlekit.dumps(trained[0])
+    monkeypatch.setattr(internals, "_version", lambda: version)
+    assert internals.name_counters() is None
+    assert internals.global_seed() is None
+    assert bundlekit.dumps(trained[0]) == expected
+
+
+def test_where_the_private_name_is_gone_the_public_way_is_taken(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    expected = bundlekit.dumps(trained[0])
+    monkeypatch.setitem(sys.modules, "keras.src.backend.common.global_state", None)
+    monkeypatch.delattr("keras.src.backend.common.global_state")
+    assert internals.name_counters() is None
+    assert bundlekit.dumps(trained[0]) == expected
+
+
+def test_on_the_installed_keras_the_private_way_is_taken() -> None:
+    import keras
+
+    keras.layers.Dense(1)
+    counters = internals.name_counters()
+    assert counters is not None
+    assert counters["dense"] > 0
+    keras.random.normal((1,))
+    assert internals.global_seed() is not None

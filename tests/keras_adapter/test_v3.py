@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bundlekit
+from bundlekit.errors import (
+    Damaged,
+    FrameworkMissing,
+    MissingCustomObjects,
+    NotBuilt,
+    NotRestorable,
+    Refused,
+    Unwritable,
+)
+
+Trained = tuple[Any, Any]
+
+
+def rewritten(data: bytes, path: str, content: bytes | None) -> bytes:
+    """Change or remove one member, and make the rest of the artifact fit it."""
+    from bundlekit import manifest as manifests
+    from bundlekit.artifact import Content, write
+
+    bundled = bundlekit.Bundle(data)
+    contents = {name: Content(bundled.read(name), name.endswith(".h5")) for name in bundled.members}
+    if content is None:
+        del contents[path]
+    else:
+        contents[path] = Content(content, path.endswith(".h5"))
+    fields = {name: getattr(bundled.manifest, name) for name in bundled.manifest.__struct_fields__}
+    file = io.BytesIO()
+    write(file, contents, lambda members: manifests.build(**{**fields, "members": members}))
+    return file.getvalue()
+
+
+def with_config(data: bytes, change: dict[str, Any]) -> bytes:
+    config = json.loads(bundlekit.Bundle(data).read("config.json"))
+    return rewritten(data, "config.json", json.dumps({**config, **change}).encode())
+
+
+@pytest.fixture(scope="module")
+def data(trained: Trained) -> bytes:
+    return bundlekit.dumps(trained[0])
+
+
+def test_the_artifact_is_a_keras_file(trained: Trained, data: bytes, tmp_path: Path) -> None:
+    import keras
+
+    (tmp_path / "small.keras").write_bytes(data)
+    model = keras.saving.load_model(tmp_path / "small.keras")
+    assert (model.predict(trained[1], verbose=0) == trained[0].predict(trained[1], verbose=0)).all()
+    assert int(model.optimizer.iterations) == int(trained[0].optimizer.iterations) > 0
+
+
+def test_the_weights_begin_at_byte_512_and_open_in_place(data: bytes, tmp_path: Path) -> None:
+    import h5py
+
+    assert data[512:520] == b"\x89HDF\r\n\x1a\n"
+    (tmp_path / "small.bundle").write_bytes(data)
+    with h5py.File(tmp_path / "small.bundle") as weights:
+        assert weights.userblock_size == 512
+        assert "layers" in weights
+
+
+def test_the_manifest_tells_about_the_model(data: bytes) -> None:
+    import keras
+
+    manifest = bundlekit.inspect(data)
+    assert (manifest.adapter, manifest.kind, manifest.name) == ("keras", "model", "small")
+    assert manifest.parameters == 4 * 6 + 6 + 6 * 2 + 2
+    assert manifest.capabilities == ("evaluate", "fit", "predict", "resume")
+    assert manifest.signature is not None
+    assert [(spec.name, spec.dtype, spec.shape) for spec in manifest.signature.inputs] == [
+        ("features", "float32", (None, 4))
+    ]
+    assert [(spec.name, spec.shape) for spec in manifest.signature.outputs] == [("out", (None, 2))]
+    assert manifest.environment["keras"] == keras.__version__
+    assert manifest.environment["backend"] == keras.backend.backend()
+    assert {"numpy", "h5py", "python", "platform", keras.backend.backend()} <= set(manifest.environment)
+
+
+def test_nothing_in_the_artifact_tells_when_or_where_it_was_made(data: bytes) -> None:
+    import getpass
+    import socket
+
+    for secret in (str(Path.home()), str(Path.cwd()), socket.gethostname(), getpass.getuser() + "@"):
+        assert secret.encode() not in data
+    assert b"date_saved" not in data
+
+
+def test_capabilities_are_computed() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    assert bundlekit.bundle(model).manifest.capabilities == ("predict",)
+    model.compile("sgd", "mse")
+    assert bundlekit.bundle(model).manifest.capabilities == ("evaluate", "fit", "predict")
+
+
+def test_running_metrics_are_declared_as_lost(trained: Trained) -> None:
+    import keras
+
+    assert [loss.what for loss in bundlekit.bundle(trained[0]).manifest.losses] == ["running metrics"]
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    assert bundlekit.bundle(model).manifest.losses == ()
+
+
+def test_an_unbuilt_model_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    import keras
+
+    class Own(keras.Model):
+        pass
+
+    for model in (keras.Sequential([keras.layers.Dense(2)], name="mine"), Own(name="mine")):
+        with pytest.raises(NotBuilt, match=r"'mine' \(\w+\) is not built.*call it on data, model\(x\)"):
+            bundlekit.dump(model, tmp_path / "model.bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lambda_is_refused_when_bundling() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)])
+    with pytest.raises(Unwritable, match="carries a lambda at config.layers.1.*use a named function"):
+        bundlekit.bundle(model)
+
+
+def test_a_lambda_in_an_artifact_is_refused(data: bytes) -> None:
+    node = {"class_name": "__lambda__", "config": {"value": ["4wAAAA==", None, None]}}
+    with pytest.raises(Refused, match="carries a lambda at compile_config.loss"):
+        bundlekit.unbundle(with_config(data, {"compile_config": {"loss": node}}))
+    with pytest.raises(Refused, match="carries a lambda"):
+        bundlekit.verify(with_config(data, {"compile_config": {"loss": node}}))
+
+
+def test_missing_classes_are_all_listed_and_nothing_is_imported(data: bytes) -> None:
+    nodes = [
+        {"module": "evil", "class_name": name, "config": {}, "registered_name": f"acme>{name}"}
+        for name in ("First", "Second")
+    ]
+    changed = with_config(data, {"compile_config": {"loss": nodes}})
+    with pytest.raises(MissingCustomObjects, match=r'custom_objects=\{"First": First, "Second"') as refusal:
+        bundlekit.unbundle(changed)
+    assert [need.name for need in refusal.value.missing] == ["acme>First", "acme>Second"]
+    assert [need.where for need in refusal.value.missing] == [
+        "compile_config.loss[0]",
+        "compile_config.loss[1]",
+    ]
+    assert "evil" not in sys.modules
+    assert {need.module for need in bundlekit.verify(changed).needs} == {"evil"}
+
+
+def test_own_classes_are_found_by_either_name_in_scopes_and_in_the_registry() -> None:
+    import keras
+
+    @keras.saving.register_keras_serializable("acme")
+    class Registered(keras.layers.Layer):
+        pass
+
+    class Plain(keras.layers.Layer):
+        pass
+
+    def own_loss(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
+
+    model = keras.Sequential([keras.Input((2,)), Registered(), Plain(), keras.layers.Dense(1)])
+    model.compile("sgd", own_loss)
+    bundled = bundlekit.bundle(model)
+    given = {"Plain": Plain, "own_loss": own_loss}
+    restored = bundlekit.unbundle(bundled, custom_objects=given)
+    assert [type(layer) for layer in restored.layers[:2]] == [Registered, Plain]
+    with keras.saving.custom_object_scope(given):
+        assert bundlekit.unbundle(bundled).loss is own_loss
+    keras.saving.get_custom_objects().pop("acme>Registered")
+    with pytest.raises(MissingCustomObjects, match="3 classes or functions.*\n  acme>Registered"):
+        bundlekit.unbundle(bundled)
+    for name in ("Registered", "acme>Registered"):
+        assert bundlekit.unbundle(bundled, custom_objects={**given, name: Registered}).built
+
+
+@pytest.mark.parametrize("member", ["config.json", "metadata.json", "model.weights.h5"])
+def test_a_missing_member_is_named(data: bytes, member: str) -> None:
+    with pytest.raises(Damaged, match=f"has no {member}"):
+        bundlekit.unbundle(rewritten(data, member, None))
+
+
+@pytest.mark.parametrize("config", [b"[]", b"{}", b"not json", b'{"class_name":1,"class_name":2}'])
+def test_a_config_that_is_no_model_is_refused(data: bytes, config: bytes) -> None:
+    with pytest.raises(Damaged, match=r"config\.json"):
+        bundlekit.unbundle(rewritten(data, "config.json", config))
+
+
+def test_what_keras_cannot_rebuild_is_a_clear_error_with_the_cause(data: bytes) -> None:
+    broken = {"config": {"name": "small", "layers": [{"module": "keras.layers", "class_name": "Dense", "config": {}}]}}
+    with pytest.raises(NotRestorable, match=r"could not rebuild .*Sequential 'small'") as refusal:
+        bundlekit.unbundle(with_config(data, broken))
+    assert refusal.value.__cause__ is not None
+
+
+class TestRandomState:
+    def test_another_number_of_generators_is_refused(self, data: bytes) -> None:
+        from safetensors.numpy import load, save
+
+        member = "random_state.safetensors"
+        state = load(bundlekit.Bundle(data).read(member))
+        more = {**state, "generator/1": state["generator/0"]}
+        for changed in (save(more), save({"generator/0": state["generator/0"][:1]}), None):
+            with pytest.raises(Damaged, match="the model has the generators"):
+                bundlekit.unbundle(rewritten(data, member, changed))
+
+    def test_what_is_no_safetensors_is_refused(self, data: bytes) -> None:
+        with pytest.raises(Damaged, match=r"random_state\.safetensors is not sound"):
+            bundlekit.unbundle(rewritten(data, "random_state.safetensors", b"\xff" * 20))
+
+
+def test_saving_to_h5_first_is_the_writers_loss_and_not_ours(tmp_path: Path) -> None:
+    """Stock `save("x.h5")` pops the optimizer out of the live model; a bundle before it is whole."""
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.25, momentum=0.5), "mse")
+    model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
+    before = bundlekit.bundle(model)
+    restored = bundlekit.unbundle(before)
+    assert isinstance(restored.optimizer, keras.optimizers.SGD)
+    assert int(restored.optimizer.iterations) == 1
+
+
+def test_a_missing_framework_says_what_to_install(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "small.bundle").write_bytes(data)
+    code = (
+        "import sys; sys.modules['keras'] = None\n"
+        "import bundlekit\n"
+        "assert bundlekit.inspect(sys.argv[1]).kind == 'model'\n"
+        "assert bundlekit.verify(sys.argv[1]).unaudited == ()\n"
+        "try: bundlekit.load(sys.argv[1])\n"
+        "except bundlekit.FrameworkMissing as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "small.bundle"], capture_output=True, text=True, check=True
+    )
+    assert "pip install 'bundlekit[keras]'" in done.stdout
+
+
+def test_an_old_keras_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    import keras
+
+    monkeypatch.setattr(keras, "__version__", "3.5.0")
+    with pytest.raises(FrameworkMissing, match=r"needs Keras 3\.6 or later; found 3\.5\.0"):
+        bundlekit.unbundle(data)
+
+
+def test_it_works_far_from_home(data: bytes, tmp_path: Path) -> None:
+    """No HOME, another folder, and the file gone once it is loaded."""
+    path = tmp_path / "small.bundle"
+    path.write_bytes(data)
+    code = (
+        "import sys, os, bundlekit\n"
+        "model = bundlekit.load(sys.argv[1]); os.unlink(sys.argv[1])\n"
+        "print(model.name, model.optimizer.iterations.numpy())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path],
+        capture_output=True, text=True, check=True, cwd="/", env={"PATH": "", "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout.split() == ["small", "1"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_members_are_what_keras_writes_and_our_own(data: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == [
+            "model.weights.h5",
+            "config.json",
+            "metadata.json",
+            "random_state.safetensors",
+            "manifest.json",
+        ]
+
+
+@pytest.mark.skipif(shutil.which("unzip") is None, reason="no unzip on this machine")
+def test_unzip_finds_nothing_odd(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "small.zip").write_bytes(data)
+    done = subprocess.run(["unzip", "-tq", tmp_path / "small.zip"], capture_output=True, text=True, check=True)  # noqa: S607
+    assert "No errors detected" in done.stdout
