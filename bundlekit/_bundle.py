@@ -1,8 +1,8 @@
 """The verbs, and the only module that sees all the others.
 
-    bundle:    object -> registry (who) -> adapter.pack (members) -> manifest -> artifact -> bytes
-    unbundle:  bytes -> artifact (layout, manifest, digests) -> registry (who)
-                     -> adapter.audit (needs) -> adapter.unpack -> object
+bundle:    object -> registry (who) -> adapter.pack (members) -> manifest -> artifact -> bytes
+unbundle:  bytes -> artifact (layout, manifest, digests) -> registry (who)
+-> adapter.audit (needs) -> adapter.unpack -> object
 """
 
 from __future__ import annotations
@@ -155,7 +155,9 @@ def unbundle(
     with opened(source) as found:
         artifact = Artifact(found)
         records = _adapters(artifact.manifest)
-        _check_options(options, _adapter(records[""]).unpack_options, ("custom_objects",), records[""])
+        _check_options(
+            options, _adapter(records[""]).unpack_options, ("custom_objects",), records[""]
+        )
         payload = _payload(artifact)
     return _Unpacking(records, custom_objects or {}).restore_all(payload, options)
 
@@ -268,7 +270,12 @@ class _Packed:
         self.metadata: Mapping[str, Any] = {}
 
     def pack(
-        self, obj: object, record: Record, prefix: str, name: str | None, options: Mapping[str, object]
+        self,
+        obj: object,
+        record: Record,
+        prefix: str,
+        name: str | None,
+        options: Mapping[str, object],
     ) -> Part:
         adapter = _adapter(record)
         out = _Out(self, prefix)
@@ -283,7 +290,10 @@ class _Packed:
             file,
             self.contents,
             lambda members: manifests.build(
-                **root, members=members, environment=self.environment, metadata=dict(self.metadata)
+                **root,
+                members=members,
+                environment=self.environment,
+                metadata=dict(self.metadata),
             ),
         )
 
@@ -298,7 +308,9 @@ class _Out:
 
     def add(self, path: str, data: Buffer, *, tensors: bool = False) -> None:
         if path.startswith("parts/"):
-            raise Unwritable(f"the member name {path!r} is kept for parts; use out.part()", path=path)
+            raise Unwritable(
+                f"the member name {path!r} is kept for parts; use out.part()", path=path
+            )
         full = self._prefix + path
         if full in self._packed.contents:
             raise Unwritable(f"the member {full!r} is added twice", path=full)
@@ -399,19 +411,23 @@ def _adapters(manifest: Manifest) -> dict[str, Record]:
         record = registry.get(part.adapter, distribution=part.distribution)
         reads = _adapter(record).reads
         if part.payload_version not in reads:
-            newer = part.payload_version > max(reads)
-            writer = manifest.environment.get(part.distribution)
-            remedy = f"pip install '{part.distribution}>={writer}'" if newer and writer else "see its changelog"
-            raise TooNew(
-                f"the payload of the adapter {part.adapter!r} is of version {part.payload_version}; "
-                f"the installed {record.distribution} {record.distribution_version} reads "
-                f"{', '.join(map(str, reads))}; {remedy}",
-                adapter=part.adapter,
-                found=part.payload_version,
-                supported=reads,
-            )
+            raise _unreadable(record, part, manifest.environment.get(part.distribution))
         records[prefix] = record
     return records
+
+
+def _unreadable(record: Record, part: Part, writer: str | None) -> TooNew:
+    reads = _adapter(record).reads
+    newer = part.payload_version > max(reads)
+    install = f"pip install '{part.distribution}{'>=' if newer else '=='}{writer}'"
+    return TooNew(
+        f"the payload of the adapter {part.adapter!r} is of version {part.payload_version}; the "
+        f"installed {record.distribution} {record.distribution_version} reads "
+        f"{', '.join(map(str, reads))}; {install if writer else 'see its changelog'}",
+        adapter=part.adapter,
+        found=part.payload_version,
+        supported=reads,
+    )
 
 
 def _payload(artifact: Artifact) -> Payload:

@@ -10,21 +10,28 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from bundlekit.errors import TargetExists, TargetUnusable
-
-try:
-    import fcntl
-except ImportError:  # Windows, where a file that a live writer has open cannot be removed
-    fcntl = None  # type: ignore[assignment]
+from bundlekit.errors import BundleError, TargetExists, TargetUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SUFFIX = ".bundlekit-tmp"
+
+if sys.platform == "win32":
+
+    def _lock(file: IO[bytes], *, wait: bool) -> None:
+        """Do nothing: a file that a live writer has open cannot be removed there."""
+
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes], *, wait: bool) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 @contextmanager
@@ -55,10 +62,12 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
             yield file
             file.flush()
             os.fsync(file.fileno())
-            if fcntl is None:
-                file.close()  # Windows renames no open file
+            if sys.platform == "win32":
+                file.close()  # which renames no open file
             _publish(temporary, path, overwrite)
             done = True
+    except BundleError:
+        raise
     except FileExistsError as error:
         raise _exists(target) from error
     except OSError as error:
@@ -77,18 +86,21 @@ def check(target: str | os.PathLike[str], *, overwrite: bool) -> None:
         TargetExists, TargetUnusable: as `replacing`.
     """
     path = Path(os.path.realpath(target))
-    if path.is_dir():
-        raise TargetUnusable(
-            f"cannot write to {os.fspath(target)}: it is a folder; name a file in it",
-            target=os.fspath(target),
+    try:
+        is_folder, exists, has_folder = path.is_dir(), path.exists(), path.parent.is_dir()
+    except OSError as error:
+        raise _unusable(target, error) from error
+    if is_folder or not has_folder:
+        fault = (
+            "it is a folder; name a file in it"
+            if is_folder
+            else f"there is no folder {path.parent}; make it first"
         )
-    if path.exists() and not overwrite:
+        raise TargetUnusable(
+            f"cannot write to {os.fspath(target)}: {fault}", target=os.fspath(target)
+        )
+    if exists and not overwrite:
         raise _exists(target)
-    if not path.parent.is_dir():
-        raise TargetUnusable(
-            f"cannot write to {os.fspath(target)}: there is no folder {path.parent}; make it first",
-            target=os.fspath(target),
-        )
 
 
 def _create(path: Path) -> tuple[Path, IO[bytes]]:
@@ -96,9 +108,7 @@ def _create(path: Path) -> tuple[Path, IO[bytes]]:
         temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}{_SUFFIX}")
         # The caller's umask decides on permissions, as for any file that it opens.
         file = temporary.open("x+b")
-        if fcntl is None:
-            return temporary, file
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file, wait=True)
         if temporary.exists():  # else another writer took it for a leftover before the lock
             return temporary, file
         file.close()
@@ -124,8 +134,7 @@ def _remove_leftovers(path: Path) -> None:
     token = "[0-9a-f]" * 16
     for leftover in path.parent.glob(f".{_escaped(path.name[:100])}.{token}{_SUFFIX}"):
         with suppress(OSError), leftover.open("r+b") as file:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file, wait=False)
             leftover.unlink()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from bundlekit.atomic import replacing
 from bundlekit.source import MemorySource, opened
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
     from typing import SupportsIndex
 

@@ -25,11 +25,15 @@ def rows(manifest: Manifest, digest: str, size: int) -> Iterator[tuple[str, str]
     yield "members", "\n".join(_members(manifest))
     for name, part in sorted(manifest.parts.items()):
         yield f"part {name}", "\n".join(f"{label}: {text}" for label, text in _part_rows(part))
-    yield "environment", ", ".join(
-        f"{name} {version}" for name, version in sorted(manifest.environment.items())
+    yield (
+        "environment",
+        ", ".join(f"{name} {version}" for name, version in sorted(manifest.environment.items())),
     )
     if manifest.metadata:
-        yield "metadata", ", ".join(f"{key}={value!r}" for key, value in manifest.metadata.items())
+        yield (
+            "metadata",
+            ", ".join(f"{key}={value!r}" for key, value in manifest.metadata.items()),
+        )
     yield "format", str(manifest.format_version)
     yield "size", quantity(size)
     yield "digest", digest

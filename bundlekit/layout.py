@@ -158,7 +158,8 @@ def read(source: Source) -> tuple[Entry, ...]:
         header = local_header(entry)
         if bytes(source.read(entry.start, len(header))) != header:
             raise _damaged(
-                source, f"the header of {entry.path!r} at {entry.start} is not what the directory says"
+                source,
+                f"the header of {entry.path!r} at {entry.start} is not what the directory says",
             )
     return entries
 
@@ -288,7 +289,9 @@ def _read_extra(
     # Only what carries a value is taken from here; the exact spelling is compared later.
     if size == _FULL_32 or start == _FULL_32:
         length = 8 * (2 * (size == _FULL_32) + (start == _FULL_32))
-        values = struct.unpack_from(f"<{length // 8}Q", extra, 4) if len(extra) >= 4 + length else ()
+        values = (
+            struct.unpack_from(f"<{length // 8}Q", extra, 4) if len(extra) >= 4 + length else ()
+        )
         if not values:
             raise _damaged(source, f"the entry {path!r} has no 64-bit sizes")
         size = values[0] if size == _FULL_32 else size

@@ -72,11 +72,14 @@ Dimension = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A frozen, closed record. Defaults are left out, so that a later optional field does
-    not change the spelling of the files that are already there."""
+    """A frozen, closed record.
+
+    Defaults are left out, so that a later optional field does not change the spelling of the
+    files that are already there.
+    """
 
 
-class Member(_Value, kw_only=True):
+class Member(_Value, frozen=True, kw_only=True):
     """One stored file: where it is, how large, and the sha256 of its bytes in hex."""
 
     path: str
@@ -84,7 +87,7 @@ class Member(_Value, kw_only=True):
     sha256: Digest
 
 
-class Tensor(_Value, kw_only=True):
+class Tensor(_Value, frozen=True, kw_only=True):
     """Where one variable's bytes lie: `size` bytes at `offset` inside `member`, row-major."""
 
     path: str
@@ -105,7 +108,7 @@ class Tensor(_Value, kw_only=True):
             )
 
 
-class TensorSpec(_Value, kw_only=True):
+class TensorSpec(_Value, frozen=True, kw_only=True):
     """One input or output: its name, dtype, and shape; `None` is a dimension that varies."""
 
     name: str
@@ -113,21 +116,21 @@ class TensorSpec(_Value, kw_only=True):
     shape: tuple[Dimension | None, ...]
 
 
-class Signature(_Value, kw_only=True):
+class Signature(_Value, frozen=True, kw_only=True):
     """What the object takes and gives, flattened in the framework's own order."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
 
-class Loss(_Value, kw_only=True):
+class Loss(_Value, frozen=True, kw_only=True):
     """Something that this artifact does not keep, and why."""
 
     what: str
     why: str
 
 
-class Part(_Value, kw_only=True):
+class Part(_Value, frozen=True, kw_only=True):
     """What is stored of one object: who wrote it, what it is, what it holds.
 
     A part's members are those below its prefix: none for the outermost part,
@@ -173,7 +176,7 @@ class Part(_Value, kw_only=True):
             yield from part.walk(part_prefix(prefix, name))
 
 
-class Manifest(Part, kw_only=True):
+class Manifest(Part, frozen=True, kw_only=True):
     """What an artifact says about itself; the outermost `Part`, and what all parts share.
 
     Example:
@@ -256,7 +259,11 @@ def build(**fields: Any) -> Manifest:
     """
     try:
         return msgspec.convert(
-            {"format_version": FORMAT_VERSION, "min_reader_version": 1, **msgspec.to_builtins(fields)},
+            {
+                "format_version": FORMAT_VERSION,
+                "min_reader_version": 1,
+                **msgspec.to_builtins(fields),
+            },
             Manifest,
         )
     except msgspec.ValidationError as error:

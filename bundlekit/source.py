@@ -12,9 +12,15 @@ import os
 import stat
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
-from bundlekit.errors import Damaged, NotABundle, SourceMissing, SourceUnreadable, UnsupportedSource
+from bundlekit.errors import (
+    Damaged,
+    NotABundle,
+    SourceMissing,
+    SourceUnreadable,
+    UnsupportedSource,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,13 +104,13 @@ def opened(readable: Readable) -> Iterator[Source]:
     elif isinstance(readable, str | os.PathLike):
         with _open_path(readable) as file:
             yield FileSource(file, str(readable))
-    elif hasattr(readable, "read"):
-        yield _from_file(readable)
-    else:
+    elif isinstance(readable, bytes | bytearray | memoryview) or not hasattr(readable, "read"):
         yield _from_memory(readable)
+    else:
+        yield _from_file(readable)
 
 
-def _from_memory(data: Buffer) -> Source:
+def _from_memory(data: Any) -> Source:
     try:
         return MemorySource(data)
     except TypeError as error:
@@ -130,7 +136,7 @@ def _open_path(path: str | os.PathLike[str]) -> BinaryIO:
         raise SourceUnreadable(f"cannot read {text}: {error.strerror}", source=text) from error
 
 
-def _from_file(file: BinaryIO) -> Source:
+def _from_file(file: BinaryIO | io.TextIOBase) -> Source:
     name = str(getattr(file, "name", "the given file"))
     if isinstance(file, io.TextIOBase):
         raise UnsupportedSource(f"{name} is open as text; open it with open(path, 'rb')")

@@ -65,7 +65,8 @@ def _built_in(need: Need) -> bool:
 
 def _missing(needs: list[Need]) -> MissingCustomObjects:
     listed = "".join(
-        f"\n  {need.name}, from {need.module or 'an unknown module'}, at {need.where}" for need in needs
+        f"\n  {need.name}, from {need.module or 'an unknown module'}, at {need.where}"
+        for need in needs
     )
     arguments = ", ".join(f'"{need.short_name}": {need.short_name}' for need in needs)
     return MissingCustomObjects(

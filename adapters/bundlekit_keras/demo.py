@@ -72,7 +72,10 @@ def run(keep: str | os.PathLike[str] | None = None) -> bool:
         bundled = bundlekit.Bundle(path)
         console.print(f"bundled into {quantity(len(bundled))}, digest {digest[:12]}…\n")
         _print_card(console, bundled)
-        checks = [*_fresh(console, model, bundled, digits), *_stock(console, model, path, digits)]
+        checks = [
+            *_fresh(console, model, bundled, digits),
+            *_stock(console, model, path, digits),
+        ]
         _print_checks(console, checks)
         _print_costs(console, model, path, Path(folder))
         if keep is not None:
@@ -134,9 +137,7 @@ def _fresh(
     console: Console, model: Any, bundled: bundlekit.Bundle, digits: Digits
 ) -> list[tuple[str, bool, str]]:
     observer = KerasObserver()
-    case = Case(
-        name="digits", obj=model, inputs=digits.test, targets=digits.test_labels
-    )
+    case = Case(name="digits", obj=model, inputs=digits.test, targets=digits.test_labels)
     with console.status("restoring in a fresh process that does not have the training code"):
         after = restore_elsewhere(case, bytes(bundled))
     before = [
@@ -155,15 +156,13 @@ def _fresh(
     ]
 
 
-def _stock(
-    console: Console, model: Any, path: Path, digits: Digits
-) -> list[tuple[str, bool, str]]:
+def _stock(console: Console, model: Any, path: Path, digits: Digits) -> list[tuple[str, bool, str]]:
     import numpy as np
 
     inputs, outputs = path.with_name("inputs.npy"), path.with_name("outputs.npy")
     np.save(inputs, digits.test)
     with console.status("opening the same file with stock Keras in a third process"):
-        done = subprocess.run(  # noqa: S603 - this interpreter, and a script of our own
+        done = subprocess.run(
             [sys.executable, "-c", _STOCK, str(path), str(inputs), str(outputs)],
             capture_output=True,
             check=False,
@@ -248,7 +247,9 @@ def _print_costs(console: Console, model: Any, bundle: Path, folder: Path) -> No
         table.add_column(heading, justify="right" if heading else "left")
     table.add_row("file", quantity(bundle.stat().st_size), quantity(stock.stat().st_size), "")
     for what, (ours, theirs) in (("save", saves), ("load", loads)):
-        table.add_row(what, f"{ours * 1e3:.0f} ms", f"{theirs * 1e3:.0f} ms", f"{ours / theirs:.2f}")
+        table.add_row(
+            what, f"{ours * 1e3:.0f} ms", f"{theirs * 1e3:.0f} ms", f"{ours / theirs:.2f}"
+        )
     console.print(table)
 
 

@@ -48,7 +48,9 @@ def needs(config: object) -> tuple[Need, ...]:
     for where, node in walk(config):
         name, module = node["class_name"], node.get("module")
         if not isinstance(name, str) or not isinstance(module, str | None):
-            raise Damaged(f"the config node at {where} has no plain class_name and module", where=where)
+            raise Damaged(
+                f"the config node at {where} has no plain class_name and module", where=where
+            )
         if name == "__lambda__":
             raise Refused(
                 f"the config carries a lambda at {where}: its bytecode would be executed, and "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,7 @@ from bundlekit_keras import internals
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bundlekit.testing.comparison import Array
+    from collections.abc import Iterator, Sequence
 
 
 class KerasObserver:
@@ -58,9 +55,11 @@ class KerasObserver:
 
         keras = require_keras()
         registered = keras.saving.get_custom_objects()
-        kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - it is shared
+        kind, keys, *rest = np.random.get_state(legacy=True)
         return [
-            Observation("registry", str(sorted((name, id(obj)) for name, obj in registered.items()))),
+            Observation(
+                "registry", str(sorted((name, id(obj)) for name, obj in registered.items()))
+            ),
             Observation("names", str(internals.name_counters())),
             Observation("python random", str(random.getstate())),
             Observation("numpy random", f"{kind} {np.asarray(keys).tolist()} {rest}"),
@@ -106,7 +105,8 @@ def _of_optimizer(model: Any) -> Sequence[Any]:
     if optimizer is None:
         return ()
     begun = int(optimizer.iterations) > 0
-    return optimizer.variables if begun else optimizer.variables[:1]
+    variables: Sequence[Any] = optimizer.variables
+    return variables if begun else variables[:1]
 
 
 def _flat(place: str, structure: Any) -> list[Observation]:
@@ -138,7 +138,7 @@ def _made_up(model: Any, predictions: Any) -> Any:
     """Make targets that the loss takes: class numbers for sparse losses, else half of it all."""
     sparse = "sparse" in _text(model.get_compile_config()).lower()
 
-    def target(prediction: Array) -> Any:
+    def target(prediction: Any) -> Any:
         return prediction.argmax(axis=-1) if sparse else (prediction * 0.5).astype(prediction.dtype)
 
     return require_keras().tree.map_structure(target, predictions)

@@ -71,7 +71,9 @@ def compare(
         how = _how(old.value, now[place].value, tolerance)
         if how:
             differences.append(Difference(str(old), how))
-    differences += [Difference(str(new), "is new") for place, new in now.items() if place not in then]
+    differences += [
+        Difference(str(new), "is new") for place, new in now.items() if place not in then
+    ]
     return tuple(differences)
 
 
@@ -86,9 +88,7 @@ def _how(before: Array | str, after: Array | str, tolerance: float) -> str | Non
     if isinstance(before, str) or isinstance(after, str):
         return None if before == after else _text_difference(str(before), str(after))
     if before.dtype != after.dtype or before.shape != after.shape:
-        return (
-            f"{before.dtype}{list(before.shape)} before, {after.dtype}{list(after.shape)} after"
-        )
+        return f"{before.dtype}{list(before.shape)} before, {after.dtype}{list(after.shape)} after"
     return _array_difference(before, after, tolerance)
 
 

@@ -65,7 +65,9 @@ class AdapterContract:
         for outcome in outcomes.values():
             outcome.check()
 
-    def test_what_comes_back_in_this_process_is_the_same(self, live: tuple[Any, Any], data: bytes) -> None:
+    def test_what_comes_back_in_this_process_is_the_same(
+        self, live: tuple[Any, Any], data: bytes
+    ) -> None:
         """The live object and what is restored beside it do the same."""
         import bundlekit
 
@@ -75,7 +77,7 @@ class AdapterContract:
         before = [*observer.state(obj), *observer.behaviour(obj, inputs, None)]
         after = [*observer.state(restored), *observer.behaviour(restored, inputs, None)]
         differences = compare(before, after)
-        assert not differences, report(differences)  # noqa: S101 - it is a test
+        assert not differences, report(differences)
 
     def test_bundling_leaves_the_object_and_the_process_as_they_were(
         self, live: tuple[Any, Any]
@@ -88,7 +90,7 @@ class AdapterContract:
         bundlekit.bundle(live[0], self.adapter)
         after = [*observer.state(live[0]), *observer.surroundings()]
         differences = compare(before, after)
-        assert not differences, report(differences)  # noqa: S101 - it is a test
+        assert not differences, report(differences)
 
     def test_the_same_object_gives_the_same_bytes(
         self, live: tuple[Any, Any], data: bytes, tmp_path: Path
@@ -97,18 +99,20 @@ class AdapterContract:
         import bundlekit
 
         bundlekit.dump(live[0], tmp_path / "model.bundle", self.adapter)
-        assert (tmp_path / "model.bundle").read_bytes() == data  # noqa: S101 - it is a test
-        assert bytes(bundlekit.bundle(live[0], self.adapter)) == data  # noqa: S101 - it is a test
+        assert (tmp_path / "model.bundle").read_bytes() == data
+        assert bytes(bundlekit.bundle(live[0], self.adapter)) == data
 
     def test_the_audit_passes_what_the_adapter_wrote(self, data: bytes) -> None:
         """`verify` finds an honest artifact sound, and asks this adapter."""
         import bundlekit
 
         checked = bundlekit.verify(data)
-        assert checked.unaudited == ()  # noqa: S101 - it is a test
-        assert checked.manifest.adapter == self.adapter  # noqa: S101 - it is a test
+        assert checked.unaudited == ()
+        assert checked.manifest.adapter == self.adapter
 
-    def test_an_unknown_option_is_refused_on_both_sides(self, live: tuple[Any, Any], data: bytes) -> None:
+    def test_an_unknown_option_is_refused_on_both_sides(
+        self, live: tuple[Any, Any], data: bytes
+    ) -> None:
         """No option is dropped in silence."""
         import bundlekit
 
@@ -119,10 +123,9 @@ class AdapterContract:
 
     def test_a_lost_member_is_refused(self, data: bytes) -> None:
         """The audit refuses a payload that lacks what every payload has."""
+        from bundlekit._registry import installed
         from bundlekit.adapter import Payload
         from bundlekit.bundle_type import Bundle
-
-        from bundlekit._registry import installed
 
         manifest = Bundle(data).manifest
         adapter = installed().get(self.adapter).adapter

@@ -15,7 +15,6 @@ import pickle
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +25,7 @@ from bundlekit.testing.comparison import Difference, Observation, compare, repor
 from bundlekit.testing.observers import observer_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
 
 _TIMEOUT = 900
@@ -85,7 +85,9 @@ class Outcome:
             if differences:
                 raise RoundTripFailed(f"{what}:\n{report(differences)}", differences=differences)
         if self.unstable:
-            raise RoundTripFailed(f"bundling {self.name} twice gave different bytes", differences=())
+            raise RoundTripFailed(
+                f"bundling {self.name} twice gave different bytes", differences=()
+            )
 
 
 @dataclass
@@ -107,7 +109,9 @@ class _Written:
     unstable: bool = False
 
 
-def fresh_process(cases: str | os.PathLike[str], *, timeout: float = _TIMEOUT) -> dict[str, Outcome]:
+def fresh_process(
+    cases: str | os.PathLike[str], *, timeout: float = _TIMEOUT
+) -> dict[str, Outcome]:
     """Make objects in one fresh interpreter, restore them in another, and compare.
 
     Args:
@@ -203,7 +207,9 @@ def _outcome(folder: Path, name: str) -> Outcome:
     if isinstance(written, str):
         return Outcome(name, "", (), (), unstable=False, error=written)
     seen = _get(folder / f"{name}.seen")
-    error, differences = (seen, ()) if isinstance(seen, str) else (None, compare(written.seen, seen))
+    error, differences = (
+        (seen, ()) if isinstance(seen, str) else (None, compare(written.seen, seen))
+    )
     return Outcome(name, written.digest, differences, written.impure, written.unstable, error)
 
 
@@ -217,7 +223,7 @@ def _run(work: str, folder: Path, arguments: list[str], timeout: float) -> None:
     command = [sys.executable, "-W", "error::UserWarning", "-m", "bundlekit.testing", work]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     with TemporaryDirectory(prefix="bundlekit-empty-") as empty:
-        done = subprocess.run(  # noqa: S603 - this interpreter, and a folder of our own
+        done = subprocess.run(
             [*command, str(folder), *arguments],
             cwd=empty,
             env=environment,
@@ -260,7 +266,7 @@ def _put(path: Path, value: object) -> None:
 
 
 def _get(path: Path) -> Any:
-    return pickle.loads(path.read_bytes())  # noqa: S301 - written by the kit's own process
+    return pickle.loads(path.read_bytes())
 
 
 def references(objects: Iterable[tuple[str, object]]) -> dict[str, str]:

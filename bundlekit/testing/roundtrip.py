@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import RoundTripFailed
@@ -12,6 +11,8 @@ from bundlekit.testing.fresh import Case, references, restore_elsewhere
 from bundlekit.testing.observers import observer_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bundlekit.bundle_type import Bundle
 
 

@@ -80,13 +80,15 @@ ACME_POINTS = {
 
 
 @pytest.fixture
-def install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Path]]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     """Give a function that installs a distribution with entry points and one module."""
 
     def install(
-        distribution: str, module: str, source: str, points: dict[str, str], version: str = "1.0"
+        distribution: str,
+        module: str,
+        source: str,
+        points: dict[str, str],
+        version: str = "1.0",
     ) -> Path:
         site = tmp_path / "site" / distribution
         info = site / f"{distribution}-{version}.dist-info"

@@ -27,7 +27,9 @@ with replacing(sys.argv[1], overwrite=True) as file:
 def writer(target: Path) -> subprocess.Popen[str]:
     """Start a process that writes half of a file and waits."""
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(WRITER), str(target)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", textwrap.dedent(WRITER), str(target)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "writing\n"
@@ -79,9 +81,12 @@ def test_a_file_that_comes_up_meanwhile_is_kept(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "it").write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError, match="division"), replacing(tmp_path / "it", overwrite=True) as file:
+    with (
+        pytest.raises(ZeroDivisionError, match="division"),
+        replacing(tmp_path / "it", overwrite=True) as file,
+    ):
         file.write(b"half")
-        1 / 0  # noqa: B018
+        1 / 0
     assert (tmp_path / "it").read_bytes() == b"old"
     assert names(tmp_path) == ["it"]
 

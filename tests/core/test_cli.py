@@ -4,13 +4,16 @@ import json
 import subprocess
 import sys
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import bundlekit
 from bundlekit import manifest as manifests
 from bundlekit.artifact import Content, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -22,7 +25,10 @@ def file(acme: Path, tmp_path: Path) -> Path:
 
 def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "bundlekit", *map(str, arguments)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "bundlekit", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -55,8 +61,12 @@ def test_verify_tells_what_is_sound_and_what_was_not_audited(file: Path) -> None
 
 
 @pytest.mark.parametrize("command", ["inspect", "verify"])
-@pytest.mark.parametrize("content", [None, b"", b"words", b"PK\x03\x04 and no more than that......"])
-def test_a_file_that_is_no_bundle_is_one_line(command: str, content: bytes | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", [None, b"", b"words", b"PK\x03\x04 and no more than that......"]
+)
+def test_a_file_that_is_no_bundle_is_one_line(
+    command: str, content: bytes | None, tmp_path: Path
+) -> None:
     if content is not None:
         (tmp_path / "odd").write_bytes(content)
     done = run(command, tmp_path / "odd", code=1)
@@ -74,7 +84,13 @@ def test_verify_fails_on_a_damaged_member(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["inspect"], ["no-such-command"], ["inspect", "--no-such-option", "x"], ["verify", "a", "b"]]
+    "arguments",
+    [
+        ["inspect"],
+        ["no-such-command"],
+        ["inspect", "--no-such-option", "x"],
+        ["verify", "a", "b"],
+    ],
 )
 def test_wrong_usage_is_told_apart(arguments: list[str]) -> None:
     assert "Usage:" in run(*arguments, code=2).stderr
@@ -105,8 +121,18 @@ def test_inspect_of_a_large_bundle_reads_and_imports_little(tmp_path: Path) -> N
     path = tmp_path / "large.bundle"
     with path.open("wb") as file:
         content = {"zeros.bin": Content(bytes(256 * 2**20), tensors=True)}
-        fields = {"adapter": "a", "payload_version": 1, "distribution": "d", "type": "t", "kind": "k"}
-        write(file, content, lambda members: manifests.build(**fields, members=members, environment={}))
+        fields = {
+            "adapter": "a",
+            "payload_version": 1,
+            "distribution": "d",
+            "type": "t",
+            "kind": "k",
+        }
+        write(
+            file,
+            content,
+            lambda members: manifests.build(**fields, members=members, environment={}),
+        )
     code = (
         "import sys, resource; from bundlekit.cli import _root\n"
         f"_root(['inspect', {str(path)!r}], standalone_mode=False)\n"

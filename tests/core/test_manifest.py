@@ -24,7 +24,7 @@ def members(names: st.SearchStrategy[str], prefix: str) -> st.SearchStrategy[lis
 
 @st.composite
 def manifest_fields(draw: st.DrawFn) -> dict[str, Any]:
-    part = {
+    part: dict[str, Any] = {
         "adapter": draw(NAMES),
         "payload_version": draw(st.integers(1, 9)),
         "distribution": draw(NAMES),
@@ -71,7 +71,14 @@ def encode(raw: object) -> bytes:
 
 
 def tensor(**changes: Any) -> dict[str, Any]:
-    whole = {"path": "w", "member": "a.bin", "dtype": "float32", "shape": [2], "offset": 0, "size": 8}
+    whole = {
+        "path": "w",
+        "member": "a.bin",
+        "dtype": "float32",
+        "shape": [2],
+        "offset": 0,
+        "size": 8,
+    }
     return {**whole, **changes}
 
 
@@ -103,7 +110,9 @@ def test_every_other_spelling_is_refused(manifest: Manifest, data: st.DataObject
 
 
 @given(MANIFESTS, st.data())
-def test_one_changed_byte_is_refused_or_another_manifest(manifest: Manifest, data: st.DataObject) -> None:
+def test_one_changed_byte_is_refused_or_another_manifest(
+    manifest: Manifest, data: st.DataObject
+) -> None:
     encoded = bytearray(manifest.encode())
     index = data.draw(st.integers(0, len(encoded) - 1))
     encoded[index] ^= data.draw(st.integers(1, 255))
@@ -127,7 +136,9 @@ def test_members_are_sorted_or_refused(order: list[str]) -> None:
 def test_a_newer_format_says_which_release_reads_it(field: str) -> None:
     newer = {"format_version": FORMAT_VERSION + 1, field: FORMAT_VERSION + 1}
     raw = simple(**newer, environment={"bundlekit": "7.1"}, field_of_the_future=1)
-    with pytest.raises(TooNew, match=r"reads formats up to 1; pip install 'bundlekit>=7\.1'") as refusal:
+    with pytest.raises(
+        TooNew, match=r"reads formats up to 1; pip install 'bundlekit>=7\.1'"
+    ) as refusal:
         Manifest.decode(encode(raw))
     assert refusal.value.supported == FORMAT_VERSION  # type: ignore[attr-defined]
 
@@ -147,9 +158,18 @@ def test_a_version_that_is_no_positive_integer_is_refused(found: object) -> None
         ({"members": [{"path": "a", "size": -1, "sha256": "0" * 64}]}, "Expected `int` >= 0"),
         ({"members": [{"path": "a", "size": 1, "sha256": "0" * 63}]}, "matching regex"),
         ({"members": [{"path": "a", "size": 1, "sha256": "A" * 64}]}, "matching regex"),
-        ({"members": [{"path": "manifest.json", "size": 1, "sha256": "0" * 64}]}, "list itself"),
-        ({"members": [{"path": "parts/p/a", "size": 1, "sha256": "0" * 64}]}, "belongs to no part"),
-        ({"members": [{"path": "parts/a", "size": 1, "sha256": "0" * 64}]}, "belongs to no part"),
+        (
+            {"members": [{"path": "manifest.json", "size": 1, "sha256": "0" * 64}]},
+            "list itself",
+        ),
+        (
+            {"members": [{"path": "parts/p/a", "size": 1, "sha256": "0" * 64}]},
+            "belongs to no part",
+        ),
+        (
+            {"members": [{"path": "parts/a", "size": 1, "sha256": "0" * 64}]},
+            "belongs to no part",
+        ),
         ({"capabilities": ["b", "a"]}, "capabilities are not sorted"),
         ({"parts": {"../x": {}}}, "missing required field|part name"),
         ({"tensors": [tensor(dtype="object")]}, "unknown dtype 'object'"),
@@ -159,7 +179,16 @@ def test_a_version_that_is_no_positive_integer_is_refused(found: object) -> None
         ({"tensors": [tensor(offset=9)]}, "ends at byte 17 of 'a.bin', which has 16"),
         ({"tensors": [tensor(member="b")]}, "lies in 'b', which is no member"),
         ({"tensors": [tensor(), tensor(offset=4)]}, "overlaps another one"),
-        ({"tensors": [tensor(shape=[4], size=16), tensor(shape=[0], size=0), tensor(offset=8)]}, "overlaps"),
+        (
+            {
+                "tensors": [
+                    tensor(shape=[4], size=16),
+                    tensor(shape=[0], size=0),
+                    tensor(offset=8),
+                ]
+            },
+            "overlaps",
+        ),
     ],
 )
 def test_a_manifest_that_breaks_a_law_is_refused(change: dict[str, Any], found: str) -> None:
@@ -185,7 +214,12 @@ def test_tensors_side_by_side_are_accepted(wanted: list[tuple[str, list[int]]]) 
         size = ITEM_SIZES[dtype]
         for dimension in shape:
             size *= dimension
-        where = {"path": str(index), "member": "a.bin", "offset": offset, "size": size}
+        where: dict[str, Any] = {
+            "path": str(index),
+            "member": "a.bin",
+            "offset": offset,
+            "size": size,
+        }
         tensors.append(Tensor(**where, dtype=dtype, shape=tuple(shape)))
         offset += size
     member = Member(path="a.bin", size=offset, sha256="0" * 64)
@@ -194,7 +228,9 @@ def test_tensors_side_by_side_are_accepted(wanted: list[tuple[str, list[int]]]) 
 
 
 def test_parts_nested_too_deep_are_refused() -> None:
-    part: dict[str, Any] = {key: simple()[key] for key in ("adapter", "payload_version", "distribution", "type", "kind")}
+    part: dict[str, Any] = {
+        key: simple()[key] for key in ("adapter", "payload_version", "distribution", "type", "kind")
+    }
     raw = simple()
     for _ in range(manifests.MAX_PART_DEPTH + 1):
         part = {**part, "parts": {"p": part}}

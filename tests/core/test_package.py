@@ -13,7 +13,8 @@ import bundlekit
 from bundlekit import errors
 
 PUBLIC = {
-    "bundle", "unbundle", "dump", "load", "dumps", "loads", "inspect", "verify", "Bundle", "Manifest",
+    "bundle", "unbundle", "dump", "load", "dumps", "loads", "inspect", "verify",
+    "Bundle", "Manifest",
 }  # fmt: skip
 ERRORS = [
     value for value in vars(errors).values()
@@ -51,7 +52,7 @@ def test_every_public_name_is_there() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'bundel'"):
-        bundlekit.bundel  # type: ignore[attr-defined]  # noqa: B018
+        bundlekit.bundel
 
 
 def test_every_public_name_is_documented() -> None:
@@ -62,7 +63,7 @@ def test_every_public_name_is_documented() -> None:
 @pytest.mark.parametrize("error", ERRORS)
 def test_errors_pickle_with_their_facts(error: type[errors.BundleError]) -> None:
     raised = error("what happened; do this", found=3)
-    copied = pickle.loads(pickle.dumps(raised))  # noqa: S301
+    copied = pickle.loads(pickle.dumps(raised))
     assert type(copied) is error
     assert str(copied) == str(raised) == "what happened; do this"
     assert copied.found == 3  # type: ignore[attr-defined]

@@ -23,8 +23,9 @@ Install = Callable[..., Path]
 def adapter(name: str, **attributes: object) -> str:
     """Give the source of a module with one adapter, `A`."""
     whole = {
-        "name": name, "version": 1, "reads": (1,), "types": ("fractions.Fraction",), "default": True,
-        "deterministic": True, "pack_options": (), "unpack_options": (), **attributes,
+        "name": name, "version": 1, "reads": (1,), "types": ("fractions.Fraction",),
+        "default": True, "deterministic": True, "pack_options": (), "unpack_options": (),
+        **attributes,
     }  # fmt: skip
     lines = [f"    {key} = {value!r}" for key, value in whole.items()]
     methods = [f"    def {method}(self, *_): ..." for method in ("pack", "audit", "unpack")]
@@ -33,7 +34,9 @@ def adapter(name: str, **attributes: object) -> str:
 
 def test_a_broken_plug_in_is_a_warning_that_names_it(install: Install, acme: Path) -> None:
     install("bad-dist", "bad_module", "1 / 0", {"bad": "bad_module:A"}, version="0.9")
-    with pytest.warns(BundleWarning, match=r"bad \(bad-dist 0\.9, bad_module:A\).*ZeroDivisionError"):
+    with pytest.warns(
+        BundleWarning, match=r"bad \(bad-dist 0\.9, bad_module:A\).*ZeroDivisionError"
+    ):
         installed()
     assert bundlekit.loads(bundlekit.dumps(Fraction(1, 2))) == Fraction(1, 2)
 
@@ -76,7 +79,9 @@ def test_a_plug_in_is_validated_when_it_arrives(install: Install, source: str, f
 
 def test_two_distributions_that_claim_one_name_are_both_named(install: Install, acme: Path) -> None:
     install("rival", "rival_module", adapter("fraction"), {"fraction": "rival_module:A"})
-    with pytest.raises(AdapterConflict, match=r"acme-bundle 3\.1.*rival 1\.0.*uninstall one") as refusal:
+    with pytest.raises(
+        AdapterConflict, match=r"acme-bundle 3\.1.*rival 1\.0.*uninstall one"
+    ) as refusal:
         bundlekit.bundle(Fraction(1, 2))
     assert set(refusal.value.distributions) == {"acme-bundle", "rival"}  # type: ignore[attr-defined]
     with pytest.raises(AdapterConflict, match="the adapter name 'fraction' is claimed twice"):
@@ -92,7 +97,9 @@ def test_a_conflict_of_others_does_not_stop_the_rest(install: Install, acme: Pat
 
 def test_two_adapters_that_claim_one_type_are_both_named(install: Install, acme: Path) -> None:
     install("rival", "rival_module", adapter("ratio"), {"ratio": "rival_module:A"})
-    with pytest.raises(AdapterConflict, match=r"type fractions\.Fraction is claimed twice: .*fraction.*ratio"):
+    with pytest.raises(
+        AdapterConflict, match=r"type fractions\.Fraction is claimed twice: .*fraction.*ratio"
+    ):
         bundlekit.bundle(Fraction(1, 2))
     assert bundlekit.bundle(Fraction(1, 2), "fraction").manifest.adapter == "fraction"
 
@@ -118,7 +125,9 @@ def test_the_most_specific_claim_wins(install: Install, acme: Path) -> None:
 
 
 def test_a_public_name_is_followed_where_it_is_imported(install: Install) -> None:
-    source = adapter("public", types=("public_module.Thing",)) + "\nfrom private_module import Thing\n"
+    source = (
+        adapter("public", types=("public_module.Thing",)) + "\nfrom private_module import Thing\n"
+    )
     install("private", "private_module", "class Thing: pass", {})
     install("public", "public_module", source, {"public": "public_module:A"})
     import private_module  # type: ignore[import-not-found]

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import bundlekit
-from bundlekit.bundle_type import Bundle
 from bundlekit.errors import (
     BundleError,
     Damaged,
@@ -17,6 +16,11 @@ from bundlekit.errors import (
     UnsupportedSource,
 )
 from bundlekit.source import FileSource, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bundlekit.bundle_type import Bundle
 
 
 class Stream(io.RawIOBase):

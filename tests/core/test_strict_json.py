@@ -12,16 +12,18 @@ from bundlekit.errors import Damaged, LimitExceeded, Unwritable
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=20,
 )
 
 
 def decode(data: bytes, *, max_depth: int = 50, finite: bool = True) -> object:
-    return strict_json.decode(
-        data, what="it", max_size=100_000, max_depth=max_depth, finite=finite
-    )
+    return strict_json.decode(data, what="it", max_size=100_000, max_depth=max_depth, finite=finite)
 
 
 @given(JSON)
@@ -47,7 +49,16 @@ def test_the_order_of_keys_does_not_matter(value: dict[str, int]) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [math.nan, math.inf, {1: 2}, {"a": [{None: 1}]}, object(), b"bytes", {"a": {1, 2}}, "\ud800"],
+    [
+        math.nan,
+        math.inf,
+        {1: 2},
+        {"a": [{None: 1}]},
+        object(),
+        b"bytes",
+        {"a": {1, 2}},
+        "\ud800",
+    ],
 )
 def test_what_is_not_json_is_refused_when_writing(value: object) -> None:
     with pytest.raises(Unwritable, match="it is not JSON: .*; use strings, finite numbers"):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_warnings_of_the_framework_itself() -> Iterator[None]:
+def _no_warnings_of_the_framework_itself() -> None:
     # TensorFlow and its dependencies warn when they are imported; what follows is ours.
     import warnings
 
@@ -23,7 +20,6 @@ def _no_warnings_of_the_framework_itself() -> Iterator[None]:
         import keras
 
         keras.backend.backend()
-    yield
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,12 @@ Each function makes one model with inputs, and with targets where the observer c
 them up. `cases()` is what the writer process runs; the reader never sees this file.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import numpy as np
@@ -14,24 +17,30 @@ from keras import layers, ops
 
 from bundlekit.testing import Case
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Made: TypeAlias = "tuple[Any, Any, Any]"
+"""A model, inputs, and targets or None."""
+
 HERE = str(Path(__file__).parent)
 
 
-def trained(model, inputs, targets, steps=3):
+def trained(model: Any, inputs: Any, targets: Any, steps: int = 3) -> Any:
     for _ in range(steps):
         model.train_on_batch(inputs, targets)
     return model
 
 
-def numbers(*shape):
+def numbers(*shape: int) -> Any:
     return np.random.default_rng(7).normal(size=shape).astype("float32")
 
 
-def classes(count, size):
+def classes(count: int, size: Any) -> Any:
     return np.random.default_rng(8).integers(0, count, size)
 
 
-def sequential_mlp():
+def sequential_mlp() -> Made:
     model = keras.Sequential(
         [
             keras.Input((5,)),
@@ -45,14 +54,14 @@ def sequential_mlp():
     return trained(model, x, y), x, y
 
 
-def sequential_without_input_shape():
+def sequential_without_input_shape() -> Made:
     model = keras.Sequential([layers.Dense(4, activation="tanh"), layers.Dense(2)], name="deferred")
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), "mae")
     x = numbers(8, 3)
     return trained(model, x, numbers(8, 2)), x, None
 
 
-def dict_in_dict_out():
+def dict_in_dict_out() -> Made:
     inputs = {"price": keras.Input((2,), name="price"), "area": keras.Input((3,), name="area")}
     joined = layers.Concatenate()([inputs["price"], inputs["area"]])
     outputs = {
@@ -71,7 +80,7 @@ def dict_in_dict_out():
     return trained(model, x, y), x, y
 
 
-def nested_structure():
+def nested_structure() -> Made:
     first, second = keras.Input((2,)), keras.Input((2,))
     third = keras.Input((2,), name="single")
     inputs = {"pair": [first, second], "single": third}
@@ -82,7 +91,7 @@ def nested_structure():
     return model, x, None
 
 
-def shared_layers():
+def shared_layers() -> Made:
     shared = layers.Dense(4, activation="elu", name="shared")
     left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
     distance = layers.Subtract()([shared(left), shared(shared_width(right))])
@@ -92,11 +101,11 @@ def shared_layers():
     return trained(model, x, numbers(6, 1)), x, None
 
 
-def shared_width(tensor):
+def shared_width(tensor: Any) -> Any:
     return layers.Dense(3, use_bias=False)(tensor)
 
 
-def nested_models():
+def nested_models() -> Made:
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.BatchNormalization()])
     middle_in = keras.Input((4,))
     middle = keras.Model(middle_in, layers.Dense(2)(inner(middle_in)), name="middle")
@@ -108,7 +117,7 @@ def nested_models():
     return trained(model, x, numbers(8, 1)), x, None
 
 
-def masked_bidirectional_lstm():
+def masked_bidirectional_lstm() -> Made:
     tokens = keras.Input((None,), dtype="int32")
     embedded = layers.Embedding(20, 6, mask_zero=True)(tokens)
     states = layers.Bidirectional(layers.LSTM(5, return_sequences=True, dropout=0.2))(embedded)
@@ -120,7 +129,7 @@ def masked_bidirectional_lstm():
     return trained(model, x, y), x, y
 
 
-def convolutional_batch_norm():
+def convolutional_batch_norm() -> Made:
     model = keras.Sequential(
         [
             keras.Input((12, 12, 3)),
@@ -138,7 +147,7 @@ def convolutional_batch_norm():
     return trained(model, x, y), x, y
 
 
-def attention():
+def attention() -> Made:
     sequence = keras.Input((6, 8))
     attended = layers.MultiHeadAttention(2, 4, dropout=0.1)(sequence, sequence)
     normal = layers.LayerNormalization()(layers.Add()([sequence, attended]))
@@ -149,7 +158,7 @@ def attention():
     return trained(model, x, numbers(5, 1)), x, None
 
 
-def adapted_text():
+def adapted_text() -> Made:
     words = np.array([["a cat sat"], ["on the mat"], ["the cat"], ["ran away"]], dtype=object)
     vectorize = layers.TextVectorization(max_tokens=15, output_sequence_length=4)
     vectorize.adapt(words)
@@ -161,7 +170,7 @@ def adapted_text():
     return trained(model, x, numbers(4, 1)), words, None
 
 
-def adapted_lookups():
+def adapted_lookups() -> Made:
     names = np.array([["red"], ["green"], ["blue"], ["red"]], dtype=object)
     codes = np.array([[10], [20], [10], [30]])
     size = numbers(4, 2) * 9 + 4
@@ -197,7 +206,7 @@ def adapted_lookups():
     return model, {**x, "name": names}, None
 
 
-def mixed_precision():
+def mixed_precision() -> Made:
     model = keras.Sequential(
         [
             keras.Input((6,)),
@@ -211,14 +220,14 @@ def mixed_precision():
     return trained(model, x, numbers(8, 1)), x, None
 
 
-def mobile_net():
+def mobile_net() -> Made:
     model = keras.applications.MobileNetV3Small((48, 48, 3), weights=None, classes=4)
     model.compile("adam", "categorical_crossentropy")
     x, y = numbers(2, 48, 48, 3), np.eye(4, dtype="float32")[[1, 3]]
     return trained(model, x, y, steps=2), x, y
 
 
-def augmented():
+def augmented() -> Made:
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
@@ -234,7 +243,7 @@ def augmented():
     return trained(model, x, numbers(4, 1)), x, None
 
 
-def one_dimensional():
+def one_dimensional() -> Made:
     model = keras.Sequential(
         [
             keras.Input((20, 2)),
@@ -249,7 +258,7 @@ def one_dimensional():
     return trained(model, x, numbers(4, 2)), x, None
 
 
-def operations():
+def operations() -> Made:
     """Operations and slices between layers, which the config holds as nodes of their own."""
     x_in = keras.Input((4, 6))
     x = ops.sin(x_in)[:, 1:, ::2] * 2.0 + 1.0
@@ -258,7 +267,7 @@ def operations():
     return model, numbers(3, 4, 6), None
 
 
-def shared_objects():
+def shared_objects() -> Made:
     """One activation layer and one initializer object in several layers."""
     activation = layers.LeakyReLU(negative_slope=0.1)
     start = keras.initializers.HeNormal(seed=4)
@@ -268,7 +277,7 @@ def shared_objects():
     return model, numbers(4, 3), None
 
 
-def jointly_compiled_extras():
+def jointly_compiled_extras() -> Made:
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, activation="softmax")])
     model.compile(
         keras.optimizers.Nadam(gradient_accumulation_steps=2),
@@ -282,14 +291,14 @@ def jointly_compiled_extras():
     return trained(model, x, y), x, y
 
 
-def compiled_and_never_trained():
+def compiled_and_never_trained() -> Made:
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="never-trained")
     model.compile("ftrl", "mse")
     return model, numbers(4, 3), None
 
 
-def subclassed():
-    from acme_models import TwoTowers
+def subclassed() -> Made:
+    from acme_models import TwoTowers  # type: ignore[import-not-found]
 
     model = TwoTowers(units=3, name="towers")
     x = {"left": numbers(6, 2), "right": numbers(6, 5)}
@@ -299,7 +308,7 @@ def subclassed():
     return trained(model, x, y), x, y
 
 
-def subclassed_inside_functional():
+def subclassed_inside_functional() -> Made:
     from acme_models import Encoder
 
     x_in = keras.Input((4,))
@@ -309,7 +318,7 @@ def subclassed_inside_functional():
     return trained(model, x, numbers(6, 1)), x, None
 
 
-OWN_CLASSES = {
+OWN_CLASSES: dict[str, dict[str, str]] = {
     "subclassed": {"TwoTowers": "acme_models:TwoTowers"},
     "subclassed_inside_functional": {"Encoder": "acme_models:Encoder"},
 }
@@ -338,7 +347,7 @@ MODELS = (
 )
 
 
-def cases():
+def cases() -> Iterator[Case]:
     sys.path.insert(0, HERE)
     wanted = os.environ.get("BUNDLEKIT_TEST_MODELS", "").split()
     for make in MODELS:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bundlekit_keras import internals
 
 import bundlekit
-from bundlekit_keras import internals
 
 Trained = tuple[Any, Any]
 

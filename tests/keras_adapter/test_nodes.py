@@ -6,11 +6,11 @@ import sys
 from typing import Any
 
 import pytest
+from bundlekit_keras import nodes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bundlekit.errors import Damaged, Refused
-from bundlekit_keras import nodes
 
 
 def node(name: str, module: str | None = "keras.layers", **more: Any) -> dict[str, Any]:
@@ -29,10 +29,12 @@ def test_nodes_are_walked_outermost_first_with_their_places() -> None:
 
 def test_only_what_is_not_keras_is_needed_and_once() -> None:
     own = node("Own", "acme", registered_name="acme>Own")
-    config = node("M", config={"a": own, "b": copy.deepcopy(own), "c": node("__keras_tensor__", None)})
-    assert [(need.name, need.short_name, need.module, need.where) for need in nodes.needs(config)] == [
-        ("acme>Own", "Own", "acme", "config.a")
-    ]
+    config = node(
+        "M", config={"a": own, "b": copy.deepcopy(own), "c": node("__keras_tensor__", None)}
+    )
+    assert [
+        (need.name, need.short_name, need.module, need.where) for need in nodes.needs(config)
+    ] == [("acme>Own", "Own", "acme", "config.a")]
 
 
 @pytest.mark.parametrize("module", ["keras", "keras.layers", "keras.src.models.functional"])
@@ -73,7 +75,8 @@ def test_shared_objects_are_numbered_by_their_order(addresses: list[int]) -> Non
 
 def test_reading_a_config_imports_no_framework() -> None:
     code = (
-        "from bundlekit_keras import nodes; import sys; nodes.needs({'class_name': 'A', 'config': {}})\n"
+        "from bundlekit_keras import nodes; import sys\n"
+        "nodes.needs({'class_name': 'A', 'config': {}})\n"
         "assert not {'keras', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 import bundlekit
 from bundlekit.testing import assert_roundtrip
 
-LAYERS = ("dense", "normalized", "dropped", "activated", "shared", "residual", "nested", "reshaped")
+LAYERS = (
+    "dense",
+    "normalized",
+    "dropped",
+    "activated",
+    "shared",
+    "residual",
+    "nested",
+    "reshaped",
+)
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw", "adagrad", None)
 
 
@@ -61,7 +70,11 @@ def build(recipe: dict[str, Any]) -> tuple[Any, Any]:
         model.compile(recipe["optimizer"], "mse", run_eagerly=True)  # tracing takes seconds
         target = np.ones((3, 2), dtype="float32")
         targets = [target] * recipe["outputs"]
-        y = targets if recipe["structure"] == "list" else {f"out{i}": t for i, t in enumerate(targets)}
+        y = (
+            targets
+            if recipe["structure"] == "list"
+            else {f"out{i}": t for i, t in enumerate(targets)}
+        )
         for _ in range(recipe["steps"]):
             model.train_on_batch(x, y)
     return model, x
@@ -111,7 +124,10 @@ def test_random_functional_models_survive(recipe: dict[str, Any]) -> None:
     keras.backend.clear_session()
     model, inputs = build(recipe)
     bundled = assert_roundtrip(model, inputs, fresh_process=False)
-    assert bundlekit.bundle(bundlekit.unbundle(bundled)).manifest.signature == bundled.manifest.signature
+    assert (
+        bundlekit.bundle(bundlekit.unbundle(bundled)).manifest.signature
+        == bundled.manifest.signature
+    )
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -85,14 +85,21 @@ def test_the_manifest_tells_about_the_model(data: bytes) -> None:
     assert [(spec.name, spec.shape) for spec in manifest.signature.outputs] == [("out", (None, 2))]
     assert manifest.environment["keras"] == keras.__version__
     assert manifest.environment["backend"] == keras.backend.backend()
-    assert {"numpy", "h5py", "python", "platform", keras.backend.backend()} <= set(manifest.environment)
+    assert {"numpy", "h5py", "python", "platform", keras.backend.backend()} <= set(
+        manifest.environment
+    )
 
 
 def test_nothing_in_the_artifact_tells_when_or_where_it_was_made(data: bytes) -> None:
     import getpass
     import socket
 
-    for secret in (str(Path.home()), str(Path.cwd()), socket.gethostname(), getpass.getuser() + "@"):
+    for secret in (
+        str(Path.home()),
+        str(Path.cwd()),
+        socket.gethostname(),
+        getpass.getuser() + "@",
+    ):
         assert secret.encode() not in data
     assert b"date_saved" not in data
 
@@ -109,7 +116,9 @@ def test_capabilities_are_computed() -> None:
 def test_running_metrics_are_declared_as_lost(trained: Trained) -> None:
     import keras
 
-    assert [loss.what for loss in bundlekit.bundle(trained[0]).manifest.losses] == ["running metrics"]
+    assert [loss.what for loss in bundlekit.bundle(trained[0]).manifest.losses] == [
+        "running metrics"
+    ]
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     assert bundlekit.bundle(model).manifest.losses == ()
 
@@ -121,7 +130,9 @@ def test_an_unbuilt_model_is_refused_with_the_remedy(tmp_path: Path) -> None:
         pass
 
     for model in (keras.Sequential([keras.layers.Dense(2)], name="mine"), Own(name="mine")):
-        with pytest.raises(NotBuilt, match=r"'mine' \(\w+\) is not built.*call it on data, model\(x\)"):
+        with pytest.raises(
+            NotBuilt, match=r"'mine' \(\w+\) is not built.*call it on data, model\(x\)"
+        ):
             bundlekit.dump(model, tmp_path / "model.bundle")
     assert list(tmp_path.iterdir()) == []
 
@@ -130,7 +141,9 @@ def test_a_lambda_is_refused_when_bundling() -> None:
     import keras
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)])
-    with pytest.raises(Unwritable, match="carries a lambda at config.layers.1.*use a named function"):
+    with pytest.raises(
+        Unwritable, match="carries a lambda at config.layers.1.*use a named function"
+    ):
         bundlekit.bundle(model)
 
 
@@ -143,12 +156,14 @@ def test_a_lambda_in_an_artifact_is_refused(data: bytes) -> None:
 
 
 def test_missing_classes_are_all_listed_and_nothing_is_imported(data: bytes) -> None:
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"module": "evil", "class_name": name, "config": {}, "registered_name": f"acme>{name}"}
         for name in ("First", "Second")
     ]
     changed = with_config(data, {"compile_config": {"loss": nodes}})
-    with pytest.raises(MissingCustomObjects, match=r'custom_objects=\{"First": First, "Second"') as refusal:
+    with pytest.raises(
+        MissingCustomObjects, match=r'custom_objects=\{"First": First, "Second"'
+    ) as refusal:
         bundlekit.unbundle(changed)
     assert [need.name for need in refusal.value.missing] == ["acme>First", "acme>Second"]
     assert [need.where for need in refusal.value.missing] == [
@@ -200,7 +215,12 @@ def test_a_config_that_is_no_model_is_refused(data: bytes, config: bytes) -> Non
 
 
 def test_what_keras_cannot_rebuild_is_a_clear_error_with_the_cause(data: bytes) -> None:
-    broken = {"config": {"name": "small", "layers": [{"module": "keras.layers", "class_name": "Dense", "config": {}}]}}
+    broken = {
+        "config": {
+            "name": "small",
+            "layers": [{"module": "keras.layers", "class_name": "Dense", "config": {}}],
+        }
+    }
     with pytest.raises(NotRestorable, match=r"could not rebuild .*Sequential 'small'") as refusal:
         bundlekit.unbundle(with_config(data, broken))
     assert refusal.value.__cause__ is not None
@@ -223,7 +243,7 @@ class TestRandomState:
 
 
 def test_saving_to_h5_first_is_the_writers_loss_and_not_ours(tmp_path: Path) -> None:
-    """Stock `save("x.h5")` pops the optimizer out of the live model; a bundle before it is whole."""
+    """Stock `save("x.h5")` pops the optimizer out of the live model; a bundle does not."""
     import keras
     import numpy as np
 
@@ -247,7 +267,10 @@ def test_a_missing_framework_says_what_to_install(data: bytes, tmp_path: Path) -
         "except bundlekit.FrameworkMissing as error: print(error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "small.bundle"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, tmp_path / "small.bundle"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "pip install 'bundlekit[keras]'" in done.stdout
 
@@ -271,8 +294,12 @@ def test_it_works_far_from_home(data: bytes, tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, path],
-        capture_output=True, text=True, check=True, cwd="/", env={"PATH": "", "TMPDIR": str(tmp_path)},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+        env={"PATH": "", "TMPDIR": str(tmp_path)},
+    )
     assert done.stdout.split() == ["small", "1"]
     assert list(tmp_path.iterdir()) == []
 
@@ -291,5 +318,7 @@ def test_members_are_what_keras_writes_and_our_own(data: bytes) -> None:
 @pytest.mark.skipif(shutil.which("unzip") is None, reason="no unzip on this machine")
 def test_unzip_finds_nothing_odd(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "small.zip").write_bytes(data)
-    done = subprocess.run(["unzip", "-tq", tmp_path / "small.zip"], capture_output=True, text=True, check=True)  # noqa: S607
+    done = subprocess.run(
+        ["unzip", "-tq", tmp_path / "small.zip"], capture_output=True, text=True, check=True
+    )
     assert "No errors detected" in done.stdout

@@ -1,0 +1,1 @@
+"""Speed and memory, as ratios against others measured in the same run."""
