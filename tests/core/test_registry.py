@@ -117,7 +117,7 @@ def test_the_most_specific_claim_wins(install: Install, acme: Path) -> None:
     install("special", "special_module", source, {"special": "special_module:A"})
     import special_module  # type: ignore[import-not-found]
 
-    class MoreSpecial(special_module.Special):  # type: ignore[misc]
+    class MoreSpecial(special_module.Special):
         pass
 
     assert installed().claiming(MoreSpecial(1)).name == "special"
