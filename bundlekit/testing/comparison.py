@@ -111,13 +111,14 @@ def _array_difference(before: Array, after: Array, tolerance: float) -> str | No
         same = (old == new).all(axis=1).reshape(before.shape) if size else np.ones(before.shape)
     if same.all():
         return None
-    if before.dtype.kind in "fciu" or before.dtype.kind == "V":
-        gaps = np.abs(before.astype(np.float64) - after.astype(np.float64))
-        if tolerance and np.nanmax(gaps) <= tolerance and not np.isnan(gaps).any():
+    largest = ""
+    if before.dtype.kind in "fciuV":
+        wide = np.complex128 if before.dtype.kind == "c" else np.float64
+        with np.errstate(all="ignore"):
+            gaps = np.abs(before.astype(wide) - after.astype(wide))
+        if tolerance and (gaps <= tolerance).all():
             return None
-        largest = f"; the largest difference is {np.nanmax(gaps):.3g}"
-    else:
-        largest = ""
+        largest = f"; the largest difference is {gaps[np.isfinite(gaps)].max(initial=0.0):.3g}"
     index = tuple(int(i) for i in np.argwhere(~same.astype(bool))[0])
     return (
         f"{int((~same.astype(bool)).sum())} of {same.size} values differ, first at {list(index)}: "
