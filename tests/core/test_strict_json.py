@@ -83,7 +83,7 @@ def test_a_cycle_is_refused_when_writing() -> None:
         (b'["\\ud800"]', "surrogates not allowed"),
         (b"\xff\xfe", "can't decode"),
         (b"", "Expecting value"),
-        (b"[1,]", "Expecting value"),
+        (b"[1,]", "Expecting value|Illegal trailing comma"),
         (b"[1] [2]", "Extra data"),
         (b'["', "Unterminated string"),
         (b"[" + b"1" * 5000 + b"]", "Exceeds the limit"),
@@ -91,7 +91,7 @@ def test_a_cycle_is_refused_when_writing() -> None:
     ],
 )
 def test_what_is_not_strict_json_is_refused_when_reading(data: bytes, found: str) -> None:
-    with pytest.raises(Damaged, match=f"it is not strict JSON: .*{found}"):
+    with pytest.raises(Damaged, match=f"it is not strict JSON: .*({found})"):
         decode(data)
 
 
