@@ -7,6 +7,7 @@ is a warning that names it, and an error only when it is the one that is needed.
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import warnings
 from dataclasses import dataclass
@@ -44,31 +45,43 @@ _METHODS = ("pack", "audit", "unpack")
 
 @dataclass(frozen=True)
 class Record:
-    """An installed adapter and where it comes from; `fault` says why it cannot be used."""
+    """An adapter that is installed, and where it comes from."""
 
     name: str
     distribution: str
     distribution_version: str
     target: str
-    adapter: Adapter | None
-    fault: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.distribution_version}, {self.target})"
 
 
 @dataclass(frozen=True)
+class Installed(Record):
+    """One that can be used."""
+
+    adapter: Adapter
+
+
+@dataclass(frozen=True)
+class Broken(Record):
+    """One that cannot, and why."""
+
+    fault: str
+
+
+@dataclass(frozen=True)
 class Registry:
     """All adapters that are installed, in the order of their names."""
 
-    records: tuple[Record, ...]
+    records: tuple[Installed | Broken, ...]
 
     @property
-    def usable(self) -> tuple[Record, ...]:
+    def usable(self) -> tuple[Installed, ...]:
         """The adapters that can be used."""
-        return tuple(record for record in self.records if record.adapter is not None)
+        return tuple(record for record in self.records if isinstance(record, Installed))
 
-    def get(self, name: str, *, distribution: str | None = None) -> Record:
+    def get(self, name: str, *, distribution: str | None = None) -> Installed:
         """Find an adapter by name.
 
         Args:
@@ -82,16 +95,25 @@ class Registry:
         if not found:
             raise self._missing(name, distribution)
         if len(found) > 1:
-            raise _conflict(f"the adapter name {name!r} is claimed twice", found)
-        if found[0].adapter is None:
+            raise _conflict(f"the adapter name {name!r} is claimed twice", found, "")
+        record = found[0]
+        if isinstance(record, Broken):
             raise AdapterBroken(
-                f"the adapter {found[0]} is installed and cannot be used: {found[0].fault}",
+                f"the adapter {record} is installed and cannot be used: {record.fault}",
                 adapter=name,
-                distribution=found[0].distribution,
+                distribution=record.distribution,
             )
-        return found[0]
+        return record
 
-    def claiming(self, obj: object) -> Record:
+    def choose(self, obj: object, name: str | None = None) -> Installed:
+        """Find the adapter for an object: the one that is named, or the one that claims it.
+
+        Raises:
+            UnsupportedObject, AdapterMissing, AdapterConflict, AdapterBroken: there is none.
+        """
+        return self.claiming(obj) if name is None else self.require(obj, name)
+
+    def claiming(self, obj: object) -> Installed:
         """Find the adapter for an object: the claim nearest in its type's MRO wins.
 
         Raises:
@@ -99,25 +121,28 @@ class Registry:
             AdapterConflict: two claims are equally near.
         """
         for cls in type(obj).__mro__:
-            near = [r for r in self.usable if r.adapter and r.adapter.default and _claims(r, cls)]
+            near = [r for r in self.usable if r.adapter.default and _claims(r.adapter, cls)]
             if len(near) > 1:
-                raise _conflict(f"the type {_dotted(cls)} is claimed twice", near)
+                remedy = f" or name one, bundle(obj, {near[0].name!r})"
+                raise _conflict(f"the type {_dotted(cls)} is claimed twice", near, remedy)
             if near:
                 return self.get(near[0].name)
         raise self._unsupported(obj)
 
-    def require(self, obj: object, name: str) -> Record:
+    def require(self, obj: object, name: str) -> Installed:
         """Find an adapter by name and make sure that it takes the object.
 
         Raises:
             UnsupportedObject: it does not.
         """
+        if not isinstance(name, str):
+            raise AdapterMissing(f"the adapter is {name!r}; expected its name, a string")
         record = self.get(name)
-        if any(_claims(record, cls) for cls in type(obj).__mro__):
+        if any(_claims(record.adapter, cls) for cls in type(obj).__mro__):
             return record
-        types = ", ".join(record.adapter.types) if record.adapter else ""
         raise UnsupportedObject(
-            f"the adapter {name!r} does not take {_dotted(type(obj))}; it takes {types}",
+            f"the adapter {name!r} does not take {_dotted(type(obj))}; it takes "
+            f"{', '.join(record.adapter.types)}",
             type=_dotted(type(obj)),
             adapter=name,
         )
@@ -138,43 +163,47 @@ class Registry:
         )
 
     def _unsupported(self, obj: object) -> UnsupportedObject:
-        known = "; ".join(
-            f"{r.name} takes {', '.join(r.adapter.types)}" for r in self.usable if r.adapter
-        )
-        broken = "; ".join(f"{r} cannot be used: {r.fault}" for r in self.records if r.fault)
+        known = [f"{r.name} takes {', '.join(r.adapter.types)}" for r in self.usable]
+        broken = [f"{r} cannot be used: {r.fault}" for r in self.records if isinstance(r, Broken)]
         return UnsupportedObject(
-            f"no installed adapter takes {_dotted(type(obj))}; installed: {known or 'none'}"
-            + (f"; {broken}" if broken else ""),
+            f"no installed adapter takes {_dotted(type(obj))}; installed: "
+            f"{'; '.join([*(known or ['none']), *broken])}",
             type=_dotted(type(obj)),
             installed=tuple(record.name for record in self.records),
         )
 
 
 def installed() -> Registry:
-    """Give the adapters of this environment; looked up again when `sys.path` changes."""
-    return _look_up(tuple(sys.path))
+    """Give the adapters of this environment; looked up again when a folder of it changes."""
+    return _look_up(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_mtime_ns  # noqa: PTH116 - a quarter of the time
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=1)
-def _look_up(_path: tuple[str, ...]) -> Registry:
+def _look_up(_folders: tuple[tuple[str, int], ...]) -> Registry:
     points = sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value))
     return Registry(tuple(_load(point) for point in points))
 
 
-def _load(point: metadata.EntryPoint) -> Record:
+def _load(point: metadata.EntryPoint) -> Installed | Broken:
     distribution, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
-    adapter, fault = None, None
+    origin = (point.name, distribution, version, point.value)
     try:
         adapter = point.load()()
         fault = _fault(adapter, point.name)
     except Exception as error:
         fault = f"{type(error).__name__}: {error}"
-    record = Record(
-        point.name, distribution, version, point.value, None if fault else adapter, fault
-    )
-    if fault:
-        warnings.warn(f"the adapter {record} cannot be used: {fault}", BundleWarning, stacklevel=4)
-    return record
+    if fault is None:
+        return Installed(*origin, adapter)
+    broken = Broken(*origin, fault)
+    warnings.warn(f"the adapter {broken} cannot be used: {fault}", BundleWarning, stacklevel=4)
+    return broken
 
 
 def _fault(adapter: object, name: str) -> str | None:
@@ -192,11 +221,9 @@ def _fault(adapter: object, name: str) -> str | None:
     return None
 
 
-def _claims(record: Record, cls: type) -> bool:
+def _claims(adapter: Adapter, cls: type) -> bool:
     """Tell whether the adapter claims exactly this class, by any name it has."""
-    if record.adapter is None:
-        return False
-    return any(name == _dotted(cls) or _imported(name) is cls for name in record.adapter.types)
+    return any(name == _dotted(cls) or _imported(name) is cls for name in adapter.types)
 
 
 def _imported(name: str) -> object:
@@ -210,9 +237,9 @@ def _dotted(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _conflict(what: str, records: Iterable[Record]) -> AdapterConflict:
+def _conflict(what: str, records: Iterable[Record], remedy: str) -> AdapterConflict:
     listed = list(records)
     return AdapterConflict(
-        f"{what}: by {' and by '.join(map(str, listed))}; uninstall one of them",
+        f"{what}: by {' and by '.join(map(str, listed))}; uninstall one of them{remedy}",
         distributions=tuple(record.distribution for record in listed),
     )

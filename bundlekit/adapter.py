@@ -25,6 +25,7 @@ Example:
     ...         return Description(kind="fraction")
     ...
     ...     def audit(self, payload):
+    ...         payload.json("fraction.json")
     ...         return ()
     ...
     ...     def unpack(self, payload, context):
@@ -39,10 +40,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bundlekit import strict_json
+from bundlekit.errors import Damaged
 from bundlekit.manifest import Loss, Part, Signature, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bundlekit.source import Buffer
 
@@ -59,9 +61,9 @@ __all__ = [
     "TensorSpec",
 ]
 
-MAX_JSON_SIZE = 256 * 1024 * 1024
-"""Bytes of one JSON member. Threat: a config made to fill memory. A Keras layer takes about
-1 KB of config, so this is room for a quarter of a million layers."""
+MAX_JSON_SIZE = 64 * 1024 * 1024
+"""Bytes of one JSON member. Threat: a config made to fill memory, where JSON takes up to twenty
+times its size. A Keras layer takes about 1 KB of config, so this is room for 60,000 layers."""
 
 MAX_JSON_DEPTH = 400
 """Levels in one JSON member. Threat: nesting that exhausts the stack of a parser, or of the
@@ -91,8 +93,8 @@ class Need:
     """The name that the framework registers it under, such as `acme>Scale`."""
     module: str | None
     """The module that it came from, where the artifact tells."""
-    where: str
-    """The place in the artifact that needs it."""
+    where: tuple[str, ...]
+    """The places in the artifact that need it, in order."""
 
     @property
     def short_name(self) -> str:
@@ -119,20 +121,45 @@ class Out(Protocol):
 class Payload:
     """What is stored of one object: its section of the manifest, and its members.
 
-    `audit` and `unpack` are given the same payload, so what was audited is what is used:
-    members are read and checked once, and `json` parses once.
+    `audit` and `unpack` are given the same payload, so what was audited is what is used: a
+    member's bytes are checked against their digest before anybody gets them, and `json`
+    parses once.
+
+    Args:
+        part: what the manifest says of the object.
+        members: the bytes of its members by path, relative to the object.
+        parts: the objects inside it, by name.
     """
 
     def __init__(
-        self, part: Part, members: Mapping[str, memoryview], parts: Mapping[str, Payload]
+        self,
+        part: Part,
+        members: Mapping[str, Buffer],
+        parts: Mapping[str, Payload],
     ) -> None:
         self.part = part
-        """What the manifest says of the object."""
-        self.members = members
-        """The bytes of its members by path, checked against their digests."""
         self.parts = parts
-        """The objects inside it, by name."""
+        self._members = members
         self._parsed: dict[str, Any] = {}
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the object's members, sorted."""
+        return tuple(sorted(self._members))
+
+    def read(self, path: str) -> Buffer:
+        """Give a member's bytes.
+
+        Raises:
+            Damaged: the object has no such member.
+        """
+        if path not in self._members:
+            raise Damaged(
+                f"the payload of the adapter {self.part.adapter!r} has no {path}; it has "
+                f"{', '.join(self.paths) or 'no members'}",
+                member=path,
+            )
+        return self._members[path]
 
     def json(self, path: str) -> Any:
         """Give a member as strict JSON; the same objects at every call.
@@ -140,11 +167,12 @@ class Payload:
         NaN and infinities are let through: frameworks write them.
 
         Raises:
-            Damaged, LimitExceeded: it is not strict JSON, or larger or deeper than allowed.
+            Damaged, LimitExceeded: it is missing, not strict JSON, or larger or deeper than
+                allowed.
         """
         if path not in self._parsed:
             self._parsed[path] = strict_json.decode(
-                self.members[path],
+                self.read(path),
                 what=path,
                 max_size=MAX_JSON_SIZE,
                 max_depth=MAX_JSON_DEPTH,
@@ -152,13 +180,19 @@ class Payload:
             )
         return self._parsed[path]
 
+    def walk(self) -> Iterator[Payload]:
+        """Yield this payload and all inside it, outermost first."""
+        yield self
+        for _, inner in sorted(self.parts.items()):
+            yield from inner.walk()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """What the caller of `unbundle` gave and allowed."""
 
     restore: Callable[[Payload], Any]
-    """Restores the object of a part, under the same conditions."""
+    """Restores the object of a part, `payload.parts[name]`, under the same conditions."""
     custom_objects: Mapping[str, object] = field(default_factory=dict)
     """Classes and functions by name, as the caller gave them."""
     needs: tuple[Need, ...] = ()

@@ -8,11 +8,12 @@ digest of every member, when its bytes are taken. Nothing here knows what a memb
 from __future__ import annotations
 
 import hashlib
+import io
 import zlib
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from bundlekit import layout
-from bundlekit.errors import Damaged, LimitExceeded, NoSuchMember, Unwritable
+from bundlekit.errors import Damaged, LimitExceeded, NoSuchMember, TargetUnusable, Unwritable
 from bundlekit.manifest import MAX_MANIFEST_SIZE, Manifest, Member
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from bundlekit.source import Buffer, Source
 
 _CHUNK = 1 << 20
-MANIFEST = "manifest.json"
 
 
 class Content(NamedTuple):
@@ -44,19 +44,18 @@ class Artifact:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        entries = {entry.path: entry for entry in layout.read(source)}
-        written = entries.pop(MANIFEST)
+        self._all = {entry.path: entry for entry in layout.read(source)}
+        written = self._all[layout.MANIFEST]
         if written.size > MAX_MANIFEST_SIZE:
             raise LimitExceeded(
                 f"{source.name} has a manifest of {written.size:,} bytes; at most "
                 f"{MAX_MANIFEST_SIZE:,} are read",
                 source=source.name,
             )
-        encoded = source.read(written.data, written.size)
-        self.manifest = Manifest.decode(encoded)
-        self.digest = hashlib.sha256(encoded).hexdigest()
-        self._entries = entries
-        self._manifest_entry = written
+        self.encoded = source.read(written.data, written.size)
+        self.manifest = Manifest.decode(self.encoded)
+        self.digest = hashlib.sha256(self.encoded).hexdigest()
+        self._entries = {path: e for path, e in self._all.items() if path != layout.MANIFEST}
         self._members = {member.path: member for member in self.manifest.members}
         self._check_members()
 
@@ -107,9 +106,9 @@ class Artifact:
         """Check the zip's own checksums, which other tools go by and bundlekit does not.
 
         Raises:
-            Damaged: naming the member whose checksum is wrong.
+            Damaged: naming the entry whose checksum is wrong.
         """
-        for path, entry in [*self._entries.items(), (MANIFEST, self._manifest_entry)]:
+        for path, entry in self._all.items():
             found = zlib.crc32(self.source.read(entry.data, entry.size))
             if found != entry.crc32:
                 raise Damaged(
@@ -135,23 +134,32 @@ def write(
     Raises:
         Unwritable: a member's name, or the number of members, is not one of the format.
     """
-    layout.check_paths([*contents, MANIFEST])
+    layout.check_paths([*contents, layout.MANIFEST])
     if len(contents) >= layout.MAX_ENTRIES:
         raise Unwritable(f"{len(contents):,} members; at most {layout.MAX_ENTRIES - 1:,} fit")
     entries: list[layout.Entry] = []
     members: list[Member] = []
-    for path in sorted(contents, key=lambda path: (not contents[path].tensors, path)):
+    order = sorted(contents, key=lambda path: layout.file_order(path, contents[path].tensors))
+    for path in order:
         data, tensors = contents[path]
         entries.append(_append(file, entries, path, data, aligned=tensors))
         digest = hashlib.sha256(data).hexdigest()
         members.append(Member(path=path, size=entries[-1].size, sha256=digest))
     manifest = describe(tuple(sorted(members, key=lambda member: member.path)))
-    encoded = manifest.encode()
-    if len(encoded) > MAX_MANIFEST_SIZE:
-        raise Unwritable(f"a manifest of {len(encoded):,} bytes; at most {MAX_MANIFEST_SIZE:,} fit")
-    entries.append(_append(file, entries, MANIFEST, encoded, aligned=False))
-    file.write(layout.directory(entries))
+    encoded = _readable(manifest)
+    entries.append(_append(file, entries, layout.MANIFEST, encoded, aligned=False))
+    _put(file, layout.directory(entries))
     return manifest
+
+
+def _readable(manifest: Manifest) -> bytes:
+    """Encode a manifest that this release reads again: no size or depth that it refuses."""
+    encoded = manifest.encode()
+    try:
+        Manifest.decode(encoded)
+    except LimitExceeded as error:
+        raise Unwritable(f"no reader would open this: {error}") from error
+    return encoded
 
 
 def _append(
@@ -160,7 +168,17 @@ def _append(
     start = before[-1].end if before else 0
     view = memoryview(data).cast("B")
     entry = layout.Entry(path, start, len(view), zlib.crc32(view), aligned)
-    file.write(layout.local_header(entry))
+    _put(file, layout.local_header(entry))
     for offset in range(0, len(view), _CHUNK):
-        file.write(view[offset : offset + _CHUNK])
+        _put(file, view[offset : offset + _CHUNK])
     return entry
+
+
+def _put(file: Any, data: bytes | memoryview) -> None:
+    # An unbuffered file may take a part only, and says how much.
+    rest = memoryview(data)
+    while rest:
+        taken = file.write(rest)
+        if taken is None and isinstance(file, io.RawIOBase):
+            raise TargetUnusable("the file to write to takes nothing now; open it blocking")
+        rest = rest[len(rest) if taken is None else taken :]

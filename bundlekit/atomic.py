@@ -8,8 +8,10 @@ behind from what a live one is writing, and removes only the first.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+import stat
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,18 +51,19 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
         TargetUnusable: the target is a folder, or its folder is missing or not writable, or
             the disk is full.
     """
-    path = Path(os.path.realpath(target))
-    check(target, overwrite=overwrite)
+    path, mode = _examined(target, overwrite)
     try:
         _remove_leftovers(path)
         temporary, file = _create(path)
     except OSError as error:
-        raise _unusable(target, error) from error
+        raise _unusable(target, _reason(error)) from error
     done = False
     try:
         with file:
             yield file
             file.flush()
+            if mode is not None:
+                temporary.chmod(mode)
             os.fsync(file.fileno())
             if sys.platform == "win32":
                 file.close()  # which renames no open file
@@ -71,7 +74,7 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
     except FileExistsError as error:
         raise _exists(target) from error
     except OSError as error:
-        raise _unusable(target, error) from error
+        raise _unusable(target, _reason(error)) from error
     finally:
         if not done:
             with suppress(OSError):
@@ -79,39 +82,50 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
     _sync_folder(path.parent)
 
 
-def check(target: str | os.PathLike[str], *, overwrite: bool) -> None:
+def require_writable(target: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Refuse a target that cannot be written, before any work is done for it.
 
     Raises:
         TargetExists, TargetUnusable: as `replacing`.
     """
-    path = Path(os.path.realpath(target))
+    _examined(target, overwrite)
+
+
+def _examined(target: str | os.PathLike[str], overwrite: bool) -> tuple[Path, int | None]:
+    """Give the real path of the target, and the permissions of the file that is there."""
     try:
-        is_folder, exists, has_folder = path.is_dir(), path.exists(), path.parent.is_dir()
-    except OSError as error:
-        raise _unusable(target, error) from error
-    if is_folder or not has_folder:
-        fault = (
-            "it is a folder; name a file in it"
-            if is_folder
-            else f"there is no folder {path.parent}; make it first"
-        )
-        raise TargetUnusable(
-            f"cannot write to {os.fspath(target)}: {fault}", target=os.fspath(target)
-        )
-    if exists and not overwrite:
+        if os.fspath(target).endswith(os.sep):
+            raise ValueError("it ends like a folder; name a file in it")
+        path = Path(os.path.realpath(target))
+        found = path.stat().st_mode if path.exists() else None
+        has_folder = path.parent.is_dir()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise _unusable(target, _reason(error)) from error
+    if found is not None and not stat.S_ISREG(found):
+        kind = "a folder; name a file in it" if stat.S_ISDIR(found) else "no regular file"
+        raise _unusable(target, f"it is {kind}")
+    if found is not None and not overwrite:
         raise _exists(target)
+    if not has_folder:
+        raise _unusable(target, f"there is no folder {path.parent}; make it first")
+    return path, None if found is None else stat.S_IMODE(found)
 
 
 def _create(path: Path) -> tuple[Path, IO[bytes]]:
     while True:
-        temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}{_SUFFIX}")
+        temporary = path.with_name(f"{_stem(path)}{secrets.token_hex(8)}{_SUFFIX}")
         # The caller's umask decides on permissions, as for any file that it opens.
         file = temporary.open("x+b")
-        _lock(file, wait=True)
+        with suppress(OSError):  # a file system without locks
+            _lock(file, wait=True)
         if temporary.exists():  # else another writer took it for a leftover before the lock
             return temporary, file
         file.close()
+
+
+def _stem(path: Path) -> str:
+    # The target's name may be as long as a name can be, and have any letters.
+    return f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}."
 
 
 def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
@@ -131,15 +145,10 @@ def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
 
 
 def _remove_leftovers(path: Path) -> None:
-    token = "[0-9a-f]" * 16
-    for leftover in path.parent.glob(f".{_escaped(path.name[:100])}.{token}{_SUFFIX}"):
+    for leftover in path.parent.glob(f"{_stem(path)}*{_SUFFIX}"):
         with suppress(OSError), leftover.open("r+b") as file:
             _lock(file, wait=False)
             leftover.unlink()
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -158,9 +167,12 @@ def _exists(target: str | os.PathLike[str]) -> TargetExists:
     )
 
 
-def _unusable(target: str | os.PathLike[str], error: OSError) -> TargetUnusable:
+def _unusable(target: str | os.PathLike[str], fault: str) -> TargetUnusable:
     return TargetUnusable(
-        f"cannot write to {os.fspath(target)}: {error.strerror or error}; what was there before "
-        f"is unchanged",
+        f"cannot write to {os.fspath(target)!r}: {fault}; what was there before is unchanged",
         target=os.fspath(target),
     )
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bundlekit import card
 from bundlekit.artifact import Artifact
 from bundlekit.atomic import replacing
+from bundlekit.manifest import Manifest
 from bundlekit.source import MemorySource, opened
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import SupportsIndex
 
-    from bundlekit.manifest import Manifest
     from bundlekit.source import Readable
 
 
@@ -39,17 +39,17 @@ class Bundle:
         ('config.json', 'metadata.json', 'model.weights.h5')
     """
 
-    __slots__ = ("_artifact", "_data")
+    __slots__ = ("__weakref__", "_artifact", "_data")
 
     _artifact: Artifact
     _data: memoryview
 
-    def __init__(self, source: Readable) -> None:
-        with opened(source) as found:
+    def __init__(self, source: Bundle | Readable) -> None:
+        with opened(source.data if isinstance(source, Bundle) else source) as found:
+            Artifact(found)  # before its bytes are taken into memory
             data = found.read(0, found.size)
-            if not isinstance(found, MemorySource) or not _is_immutable(data):
-                data = memoryview(bytes(data))
-            _set(self, Artifact(MemorySource(data, found.name)), data)
+        object.__setattr__(self, "_data", data)
+        object.__setattr__(self, "_artifact", Artifact(MemorySource(data, found.name)))
 
     @property
     def data(self) -> memoryview:
@@ -58,8 +58,8 @@ class Bundle:
 
     @property
     def manifest(self) -> Manifest:
-        """What the artifact says about itself."""
-        return self._artifact.manifest
+        """What the artifact says about itself; a fresh value, which nobody else holds."""
+        return Manifest.decode(self._artifact.encoded)
 
     @property
     def digest(self) -> str:
@@ -69,7 +69,7 @@ class Bundle:
     @property
     def members(self) -> tuple[str, ...]:
         """The paths of the stored files, sorted, without the manifest."""
-        return tuple(member.path for member in self.manifest.members)
+        return tuple(member.path for member in self._artifact.manifest.members)
 
     def read(self, member: str) -> bytes:
         """Give a member's bytes, checked against its digest.
@@ -120,16 +120,7 @@ class Bundle:
         return Bundle, (bytes(self._data),)
 
     def __repr__(self) -> str:
-        return card.line(self.manifest, self.digest, len(self))
+        return card.line(self._artifact.manifest, self.digest, len(self))
 
     def _repr_html_(self) -> str:
-        return card.html(self.manifest, self.digest, len(self))
-
-
-def _set(bundle: Bundle, artifact: Artifact, data: memoryview) -> None:
-    object.__setattr__(bundle, "_artifact", artifact)
-    object.__setattr__(bundle, "_data", data)
-
-
-def _is_immutable(data: memoryview) -> bool:
-    return isinstance(data.obj, bytes)
+        return card.html(self._artifact.manifest, self.digest, len(self))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bundlekit.adapter import Need
-    from bundlekit.testing.comparison import Difference
 
 
 class BundleError(Exception):
@@ -69,6 +68,10 @@ class LimitExceeded(BundleError, ValueError):
 
 class TooNew(BundleError, ValueError):
     """Written to a newer format or payload version than this release reads."""
+
+
+class TooOld(BundleError, ValueError):
+    """Written to a payload version that the installed adapter no longer reads."""
 
 
 class Unwritable(BundleError, ValueError):
@@ -140,20 +143,3 @@ class Refused(BundleError, PermissionError):
 
 class NotRestorable(BundleError, RuntimeError):
     """The framework could not rebuild the object from a sound artifact."""
-
-
-# --- the test kit -------------------------------------------------------------------------
-
-
-class RoundTripFailed(BundleError, AssertionError):
-    """What came back is not what was bundled; the message says where they first differ.
-
-    Attributes:
-        differences: everything that differs, first place first.
-    """
-
-    differences: tuple[Difference, ...]
-
-
-class FreshProcessFailed(BundleError, RuntimeError):
-    """A fresh interpreter of the test kit did not do its work; holds what it printed."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from bundlekit.source import Source
 
+MANIFEST = "manifest.json"
+"""The name of the last entry."""
+
 ALIGNMENT = 512
 """Bytes. Data of tensor members starts at multiples of it, the first one at 512 itself: an
 HDF5 file may begin there, with what comes before as its user block."""
@@ -145,7 +148,7 @@ def read(source: Source) -> tuple[Entry, ...]:
         raise _damaged(source, f"its directory does not end where the file ends, at {source.size}")
     records = source.read(start, size)
     entries = tuple(_parse(source, records, count))
-    if "manifest.json" not in {entry.path for entry in entries}:
+    if MANIFEST not in {entry.path for entry in entries}:
         raise NotABundle(
             f"{source.name} is a zip archive and no bundle: it has no manifest.json"
             + ("; it looks like a Keras v3 file" if _is_keras(entries) else ""),
@@ -305,7 +308,7 @@ def _check_order(source: Source, entries: Sequence[Entry]) -> None:
         check_paths(entry.path for entry in entries)
     except Unwritable as error:
         raise _damaged(source, str(error)) from error
-    if list(entries) != sorted(entries, key=file_order):
+    if list(entries) != sorted(entries, key=lambda entry: file_order(entry.path, entry.aligned)):
         raise _damaged(source, "its entries are not in order: tensors, others, manifest.json")
     position = 0
     for entry in entries:
@@ -318,9 +321,9 @@ def _check_order(source: Source, entries: Sequence[Entry]) -> None:
             raise _damaged(source, f"the entry {entry.path!r} ends at {position}, after the file")
 
 
-def file_order(entry: Entry) -> tuple[bool, bool, str]:
+def file_order(path: str, aligned: bool) -> tuple[bool, bool, str]:
     """Sort key of entries in a file: aligned ones, the others, the manifest; each by path."""
-    return entry.path == "manifest.json", not entry.aligned, entry.path
+    return path == MANIFEST, not aligned, path
 
 
 def _is_keras(entries: Iterable[Entry]) -> bool:

@@ -26,7 +26,7 @@ from bundlekit._version import __version__
 from bundlekit.errors import Damaged, TooNew, Unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 FORMAT_VERSION = 1
 """The version of the format that this release writes, and the newest that it reads.
@@ -37,9 +37,13 @@ readers restore the new files; note it in `CHANGELOG.md`. An optional field with
 that old readers may not skip is a new version too, because fields are closed.
 """
 
-MAX_MANIFEST_SIZE = 64 * 1024 * 1024
+MAX_MANIFEST_SIZE = 32 * 1024 * 1024
 """Bytes. Threat: a manifest made to fill the memory of whoever inspects it. A tensor takes
-about 150 bytes here, so this is room for 400,000 tensors; large models have 10,000."""
+about 150 bytes here, so this is room for 200,000 tensors; large models have 10,000."""
+
+MAX_RANK = 32
+"""Dimensions of a tensor. Threat: a shape whose product takes hours to compute. numpy stops at
+64, frameworks use up to eight."""
 
 MAX_MANIFEST_DEPTH = 64
 """Levels. Threat: nesting that exhausts a parser's stack. Each level of nested parts takes
@@ -63,12 +67,11 @@ ITEM_SIZES: Mapping[str, int] = {
 """The dtypes that a stored tensor may have, with the bytes of one item."""
 
 _OWNED = re.compile(r"(?P<owner>(?:parts/[^/]+/)*)(?!parts/).+", re.DOTALL)
-PART_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}")
+PART_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]{0,62}[A-Za-z0-9_\-])?")
 
-Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 Version = Annotated[int, msgspec.Meta(ge=1)]
-Dimension = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -93,13 +96,15 @@ class Tensor(_Value, frozen=True, kw_only=True):
     path: str
     member: str
     dtype: str
-    shape: tuple[Dimension, ...]
+    shape: tuple[Size, ...]
     offset: Size
     size: Size
 
     def __post_init__(self) -> None:
         if self.dtype not in ITEM_SIZES:
             raise ValueError(f"tensor {self.path!r} has the unknown dtype {self.dtype!r}")
+        if len(self.shape) > MAX_RANK:
+            raise ValueError(f"tensor {self.path!r} has {len(self.shape)} dimensions")
         needed = math.prod(self.shape) * ITEM_SIZES[self.dtype]
         if needed != self.size:
             raise ValueError(
@@ -113,7 +118,7 @@ class TensorSpec(_Value, frozen=True, kw_only=True):
 
     name: str
     dtype: str
-    shape: tuple[Dimension | None, ...]
+    shape: tuple[Size | None, ...]
 
 
 class Signature(_Value, frozen=True, kw_only=True):
@@ -217,6 +222,9 @@ class Manifest(Part, frozen=True, kw_only=True):
         """Give the one spelling of this manifest, as stored in `manifest.json`."""
         return strict_json.encode(msgspec.to_builtins(self), what="the manifest")
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     @property
     def digest(self) -> str:
         """The sha256 of `encode()`, in hex: it identifies the artifact and all it holds."""
@@ -281,25 +289,30 @@ def _check_versions(raw: object) -> None:
     versions = {field: raw.get(field) for field in ("format_version", "min_reader_version")}
     for field, found in versions.items():
         if type(found) is not int or found < 1:
-            raise Damaged(f"the manifest's {field} is {found!r}; expected an integer from 1 up")
+            shown = repr(found)[:40]
+            raise Damaged(f"the manifest's {field} is {shown}; expected an integer from 1 up")
         if found > FORMAT_VERSION:
             environment = raw.get("environment")
             writer = environment.get("bundlekit") if isinstance(environment, dict) else None
             remedy = f"bundlekit>={writer}" if isinstance(writer, str) else "--upgrade bundlekit"
             raise TooNew(
-                f"the bundle is of a newer format: its {field} is {found}, and bundlekit "
-                f"{__version__} reads formats up to {FORMAT_VERSION}; pip install '{remedy}'",
+                f"the bundle is of a newer format: its {field} is {repr(found)[:40]}, and "
+                f"bundlekit {__version__} reads formats up to {FORMAT_VERSION}; pip "
+                f"install '{remedy}'",
                 found=found,
                 supported=FORMAT_VERSION,
                 written_by=writer,
             )
 
 
-def _check_tensors(prefix: str, tensors: Iterable[Tensor], sizes: Mapping[str, int]) -> None:
+def _check_tensors(prefix: str, tensors: tuple[Tensor, ...], sizes: Mapping[str, int]) -> None:
     ends: dict[str, int] = {}
+    paths = [tensor.path for tensor in tensors]
+    if len(set(paths)) != len(paths):
+        raise ValueError("two tensors have the same path")
     for tensor in sorted(tensors, key=lambda tensor: (tensor.member, tensor.offset, tensor.size)):
         member = prefix + tensor.member
-        if member not in sizes:
+        if member not in sizes or tensor.member.startswith("parts/"):
             raise ValueError(f"tensor {tensor.path!r} lies in {member!r}, which is no member")
         end = tensor.offset + tensor.size
         if end > sizes[member]:
@@ -312,11 +325,22 @@ def _check_tensors(prefix: str, tensors: Iterable[Tensor], sizes: Mapping[str, i
         ends[member] = max(end, ends.get(member, 0))
 
 
+def owner_of(path: str) -> str:
+    """Give the prefix of the part that a member belongs to.
+
+    Raises:
+        ValueError: it belongs to none.
+    """
+    match = _OWNED.fullmatch(path)
+    if match is None:
+        raise ValueError(f"the member {path!r} belongs to no part")
+    return match["owner"]
+
+
 def _check_owners(paths: list[str], prefixes: list[str]) -> None:
     # A path below `parts/` belongs to the part that its prefix names; one that names none
     # would be a member that nobody reads.
     known = set(prefixes)
     for path in paths:
-        match = _OWNED.fullmatch(path)
-        if match is None or match["owner"] not in known:
+        if owner_of(path) not in known:
             raise ValueError(f"the member {path!r} belongs to no part")

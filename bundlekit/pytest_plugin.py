@@ -6,7 +6,7 @@ imports nothing until a fixture is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from bundlekit.bundle_type import Bundle
     from bundlekit.testing import Outcome
+
+_OUTCOMES = pytest.StashKey[dict[Any, Any]]()
 
 
 @pytest.fixture(scope="session")
@@ -31,19 +33,28 @@ def bundle_roundtrip() -> Callable[..., Bundle]:
     return assert_roundtrip
 
 
-@pytest.fixture(scope="session")
-def bundle_fresh_process() -> Callable[[str | os.PathLike[str]], dict[str, Outcome]]:
-    """Give `bundlekit.testing.fresh_process`; each file of cases is run once per session.
+@pytest.fixture
+def bundle_fresh_process(
+    request: pytest.FixtureRequest,
+) -> Callable[[str | os.PathLike[str]], dict[str, Outcome]]:
+    """Give `bundlekit.testing.fresh_process`, relative to the test's file.
+
+    Each file of cases is run once per session.
 
     Example:
         >>> def test_my_models_survive(bundle_fresh_process):
         ...     for outcome in bundle_fresh_process("models.py").values():
         ...         outcome.check()
     """
-    from functools import lru_cache
-    from pathlib import Path
-
     from bundlekit.testing import fresh_process
 
-    run = lru_cache(maxsize=None)(fresh_process)
-    return lambda cases: run(Path(cases).resolve())
+    done = request.config.stash.setdefault(_OUTCOMES, {})
+
+    def run(cases: str | os.PathLike[str]) -> dict[str, Outcome]:
+        path = request.path.parent / cases
+        if path not in done:
+            done[path] = fresh_process(path)
+        outcomes: dict[str, Outcome] = done[path]
+        return outcomes
+
+    return run

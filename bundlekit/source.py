@@ -1,8 +1,8 @@
 """Where bytes come from: a name, a size, and any range of them.
 
-Whatever the caller hands over (a `Bundle`, bytes, a path, an open file) becomes one of two
-sources, and nothing after this module asks which. Nothing is read that is not asked for, so
-that inspecting a large file reads only its end.
+Whatever the caller hands over (bytes, a path, an open file) becomes one of two sources, and
+nothing after this module asks which. Nothing is read that is not asked for, so that inspecting
+a large file reads none of its members.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import os
 import stat
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, cast
 
 from bundlekit.errors import (
     Damaged,
+    LimitExceeded,
     NotABundle,
     SourceMissing,
     SourceUnreadable,
@@ -25,11 +26,9 @@ from bundlekit.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bundlekit.bundle_type import Bundle
-
 Buffer: TypeAlias = bytes | bytearray | memoryview
-Readable: TypeAlias = "Bundle | Buffer | str | os.PathLike[str] | BinaryIO"
-"""What `unbundle`, `inspect` and `verify` read from."""
+Readable: TypeAlias = "Buffer | str | os.PathLike[str] | BinaryIO"
+"""Where bytes can be read from: bytes-like objects, paths, binary files."""
 
 
 class Source(Protocol):
@@ -75,15 +74,22 @@ class FileSource:
         """Read the range into memory of its own: later changes of the file do not reach it."""
         if offset + size > self.size:
             raise _too_short(self, offset, size)
-        self._file.seek(self._start + offset)
-        data = bytearray(size)
-        view = memoryview(data)
-        filled = 0
-        while filled < size:
-            count = self._file.readinto(view[filled:])  # type: ignore[attr-defined]
-            if not count:
-                raise _too_short(self, offset, size)
-            filled += count
+        try:
+            view = memoryview(bytearray(size))
+            self._file.seek(self._start + offset)
+            filled = 0
+            while filled < size:
+                count = self._file.readinto(view[filled:])  # type: ignore[attr-defined]
+                if not count:
+                    raise _too_short(self, offset, size)
+                filled += count
+        except MemoryError as error:
+            raise LimitExceeded(
+                f"{self.name} has {size:,} bytes to read at once, more memory than there is",
+                source=self.name,
+            ) from error
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
         return view.toreadonly()
 
 
@@ -97,55 +103,73 @@ def opened(readable: Readable) -> Iterator[Source]:
         SourceUnreadable: there is one that cannot be opened.
         UnsupportedSource: nothing that bytes can be read from.
     """
-    from bundlekit.bundle_type import Bundle
-
-    if isinstance(readable, Bundle):
-        yield MemorySource(readable.data, repr(readable))
-    elif isinstance(readable, str | os.PathLike):
+    if isinstance(readable, str | os.PathLike):
         with _open_path(readable) as file:
-            yield FileSource(file, str(readable))
-    elif isinstance(readable, bytes | bytearray | memoryview) or not hasattr(readable, "read"):
-        yield _from_memory(readable)
-    else:
+            yield _from_file(file)
+    elif isinstance(readable, io.IOBase) or (
+        hasattr(readable, "read") and not _is_buffer(readable)
+    ):
         yield _from_file(readable)
+    else:
+        yield MemorySource(_own(readable))
 
 
-def _from_memory(data: Any) -> Source:
+def _is_buffer(data: Any) -> bool:
     try:
-        return MemorySource(data)
-    except TypeError as error:
+        memoryview(data).release()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _own(data: Any) -> bytes | memoryview:
+    """Give bytes that nobody can change after they were checked."""
+    try:
+        view = memoryview(data)
+        return view if isinstance(view.obj, bytes) and view.contiguous else view.tobytes()
+    except (TypeError, ValueError) as error:
         raise UnsupportedSource(
-            f"cannot read a bundle from {type(data).__name__}; give a Bundle, bytes, a path or a "
-            f"binary file"
+            f"cannot read a bundle from {type(data).__name__}: {error}; give a Bundle, bytes, a "
+            f"path or a binary file"
         ) from error
 
 
 def _open_path(path: str | os.PathLike[str]) -> BinaryIO:
-    text = os.fspath(path)
+    text = os.fsdecode(path)
     if "://" in text:
         raise NotABundle(f"{text} is a URL; download it first and give the file", source=text)
     try:
-        kind = Path(path).stat().st_mode
+        kind = Path(text).stat().st_mode if text else stat.S_IFDIR
         if not stat.S_ISREG(kind):
             what = "a folder" if stat.S_ISDIR(kind) else "no regular file"
-            raise NotABundle(f"{text} is {what}; a bundle is one file", source=text)
-        return Path(path).open("rb")
+            raise NotABundle(f"{text!r} is {what}; a bundle is one file", source=text)
+        return Path(text).open("rb")
     except FileNotFoundError as error:
-        raise SourceMissing(f"there is no file {text}", source=text) from error
-    except OSError as error:
-        raise SourceUnreadable(f"cannot read {text}: {error.strerror}", source=text) from error
+        raise SourceMissing(f"there is no file {text!r}", source=text) from error
+    except NotABundle:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise _unreadable(text, error) from error
 
 
-def _from_file(file: BinaryIO | io.TextIOBase) -> Source:
+def _from_file(file: Any) -> Source:
     name = str(getattr(file, "name", "the given file"))
     if isinstance(file, io.TextIOBase):
         raise UnsupportedSource(f"{name} is open as text; open it with open(path, 'rb')")
-    if file.seekable() and hasattr(file, "readinto"):
-        return FileSource(file, name)
-    data = file.read()
+    try:
+        if isinstance(file, io.IOBase) and hasattr(file, "readinto") and file.seekable():
+            return FileSource(cast("BinaryIO", file), name)
+        data = file.read()
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise _unreadable(name, error) from error
     if not isinstance(data, bytes):
         raise UnsupportedSource(f"{name} gives {type(data).__name__}; open it with mode 'rb'")
     return MemorySource(data, name)
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> SourceUnreadable:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return SourceUnreadable(f"cannot read {name!r}: {reason}", source=name)
 
 
 def _too_short(source: Source, offset: int, size: int) -> Damaged:

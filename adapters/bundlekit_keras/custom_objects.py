@@ -43,7 +43,7 @@ def resolve(needs: Iterable[Need], given: Mapping[str, object]) -> dict[str, obj
         obj = given[names[0]] if names else _registered(need)
         if obj is not None:
             found[need.name] = found[need.short_name] = obj
-        elif not _built_in(need):
+        elif need.module is not None or not is_built_in(need.name):
             missing.append(need)
     if missing:
         raise _missing(missing)
@@ -56,19 +56,24 @@ def _registered(need: Need) -> object:
     return found
 
 
-def _built_in(need: Need) -> bool:
+def is_built_in(name: str) -> bool:
+    """Tell whether Keras has a function of this name where it looks for functions."""
     keras = require_keras()
-    return need.module is None and any(
-        callable(getattr(getattr(keras, module), need.name, None)) for module in _FUNCTION_MODULES
-    )
+    homes = [getattr(keras, module) for module in _FUNCTION_MODULES]
+    return any(callable(getattr(home, name, None)) for home in homes)
 
 
 def _missing(needs: list[Need]) -> MissingCustomObjects:
     listed = "".join(
-        f"\n  {need.name}, from {need.module or 'an unknown module'}, at {need.where}"
+        f"\n  {need.name}, from {need.module or 'an unknown module'}, at {', '.join(need.where)}"
         for need in needs
     )
-    arguments = ", ".join(f'"{need.short_name}": {need.short_name}' for need in needs)
+    short = [need.short_name for need in needs]
+    arguments = ", ".join(
+        f'"{need.short_name if short.count(need.short_name) == 1 else need.name}": '
+        f"{need.short_name}"
+        for need in needs
+    )
     return MissingCustomObjects(
         f"the model is made of {len(needs)} classes or functions that are not Keras' own and "
         f"were not given:{listed}\npass custom_objects={{{arguments}}}",

@@ -26,8 +26,7 @@ def require_keras() -> Any:
             f"pip install 'bundlekit[keras]' and tensorflow, jax or torch",
             framework="keras",
         ) from error
-    found = tuple(int(part) for part in keras.__version__.split(".")[:2])
-    if found < OLDEST:
+    if minor_version(keras) < OLDEST:
         raise FrameworkMissing(
             f"the adapter 'keras' needs Keras {_dotted(OLDEST)} or later; found "
             f"{keras.__version__}; pip install 'keras>={_dotted(OLDEST)}'",
@@ -44,10 +43,15 @@ def environment() -> dict[str, str]:
     return {
         "keras": keras.__version__,
         "backend": backend,
-        backend: metadata.version(backend),
+        backend: importlib.import_module(backend).__version__,
         "numpy": metadata.version("numpy"),
         "h5py": metadata.version("h5py"),
     }
+
+
+def minor_version(keras: Any) -> tuple[int, ...]:
+    """Give the first two numbers of Keras' version."""
+    return tuple(int(part) for part in keras.__version__.split(".")[:2])
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras.framework import require_keras
+from bundlekit_keras.framework import minor_version, require_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,18 @@ def unchanged_names() -> Iterator[None]:
         yield
     finally:
         state.set_global_attribute("object_name_uids", before)
+
+
+def optimizer_variables(optimizer: Any) -> list[Any] | None:
+    """Give the variables that an optimizer was built for, in order; `None` where it cannot be seen.
+
+    Keras builds the optimizer of a loaded model for the variables that are trainable then.
+    """
+    if not TRIED[0] <= _version() <= TRIED[1]:
+        return None
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    found = getattr(inner, "_trainable_variables", None)
+    return None if found is None else list(found)
 
 
 def name_counters() -> dict[str, int] | None:
@@ -65,4 +77,4 @@ def _global_state() -> Any:
 
 
 def _version() -> tuple[int, ...]:
-    return tuple(int(part) for part in require_keras().__version__.split(".")[:2])
+    return minor_version(require_keras())

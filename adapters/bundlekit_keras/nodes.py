@@ -20,19 +20,36 @@ _CONSTANTS = frozenset(
 _SHARED = "shared_object_id"
 
 
-def walk(config: object, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+class Place:
+    """Where in a config something stands; written out only when somebody asks."""
+
+    __slots__ = ("_key", "_parent")
+
+    def __init__(self, parent: Place | None, key: str | int) -> None:
+        self._parent = parent
+        self._key = key
+
+    def __str__(self) -> str:
+        steps: list[str] = []
+        place: Place | None = self
+        while place is not None and place._parent is not None:
+            steps.append(f"[{place._key}]" if isinstance(place._key, int) else f".{place._key}")
+            place = place._parent
+        return "".join(reversed(steps)).lstrip(".") or "the model"
+
+
+def walk(config: object) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Yield every node with its place, outermost first, in the order of the config."""
-    pending = [(where, config)]
+    pending: list[tuple[Place | None, str | int, object]] = [(None, "", config)]
     while pending:
-        place, value = pending.pop()
-        if isinstance(value, dict):
-            if "class_name" in value and "config" in value:
-                yield place or "the model", value
-            inner = [(f"{place}.{key}" if place else key, child) for key, child in value.items()]
-            pending.extend(reversed(inner))
-        elif isinstance(value, list | tuple):
-            inner = [(f"{place}[{index}]", child) for index, child in enumerate(value)]
-            pending.extend(reversed(inner))
+        parent, key, value = pending.pop()
+        if not isinstance(value, dict | list | tuple):
+            continue
+        place = Place(parent, key)
+        if isinstance(value, dict) and "class_name" in value and "config" in value:
+            yield place, value
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        pending.extend(reversed([(place, key, child) for key, child in inner]))
 
 
 def needs(config: object) -> tuple[Need, ...]:
@@ -44,26 +61,29 @@ def needs(config: object) -> tuple[Need, ...]:
         Refused: the config carries code, a lambda.
         Damaged: a node is not one that Keras writes.
     """
-    found: dict[str, Need] = {}
+    places: dict[tuple[str, str | None], list[str]] = {}
     for where, node in walk(config):
         name, module = node["class_name"], node.get("module")
         if not isinstance(name, str) or not isinstance(module, str | None):
             raise Damaged(
-                f"the config node at {where} has no plain class_name and module", where=where
+                f"the node at {where} has no plain class_name and module", where=str(where)
             )
         if name == "__lambda__":
             raise Refused(
                 f"the config carries a lambda at {where}: its bytecode would be executed, and "
                 f"only the same Python can; use a named function instead",
-                where=where,
+                where=str(where),
             )
         if name in _CONSTANTS or _is_keras(module):
             continue
-        registered = node.get("config") if name == "function" else node.get("registered_name")
+        registered = node["config"] if name == "function" else node.get("registered_name")
         registered = registered if isinstance(registered, str) else name
-        need = Need(name=registered, module=None if module == "builtins" else module, where=where)
-        found.setdefault(registered, need)
-    return tuple(found.values())
+        module = None if module == "builtins" else module
+        places.setdefault((registered, module), []).append(str(where))
+    return tuple(
+        Need(name=name, module=module, where=tuple(where))
+        for (name, module), where in places.items()
+    )
 
 
 def renumber_shared(config: object) -> None:

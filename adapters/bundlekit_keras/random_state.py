@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.errors import Damaged
+from bundlekit.errors import Damaged, NotRestorable
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from bundlekit.adapter import Payload
 
 MEMBER = "random_state.safetensors"
 
@@ -31,30 +31,40 @@ def pack(model: Any) -> bytes | None:
     return save(states) if states else None
 
 
-def unpack(model: Any, members: Mapping[str, memoryview]) -> None:
+def unpack(model: Any, payload: Payload) -> None:
     """Put the states back.
 
+    Backends keep them in different integer types, so a state is cast where its values allow it.
+
     Raises:
-        Damaged: they are not the states of this model.
+        Damaged: what is stored is not safetensors.
+        NotRestorable: the states are not those of this model.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     variables = _generators(model)
     try:
-        stored = load(bytes(members[MEMBER])) if MEMBER in members else {}
+        stored = load(bytes(payload.read(MEMBER))) if MEMBER in payload.paths else {}
     except (SafetensorError, ValueError, KeyError) as error:
         raise Damaged(f"{MEMBER} is not sound: {error}", member=MEMBER) from error
-    if {name: (value.shape, str(value.dtype)) for name, value in stored.items()} != {
-        name: (tuple(variable.shape), str(variable.dtype)) for name, variable in variables.items()
-    }:
-        raise Damaged(
-            f"{MEMBER} holds {sorted(stored)}; the model has the generators {sorted(variables)}; "
-            f"both should be the same, in shape and dtype too",
-            member=MEMBER,
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    found = {name: value.shape for name, value in stored.items()}
+    if found != shapes:
+        raise NotRestorable(
+            f"{MEMBER} holds the states {found}; the rebuilt model has generators {shapes}",
+            found=found,
+            expected=shapes,
         )
     for name, variable in variables.items():
-        variable.assign(stored[name])
+        cast = stored[name].astype(str(variable.dtype))
+        if (cast != stored[name]).any():
+            raise NotRestorable(
+                f"the state {name} in {MEMBER} is {stored[name].tolist()}; this backend keeps it "
+                f"as {variable.dtype}, which cannot hold that",
+                found=stored[name].tolist(),
+            )
+        variable.assign(cast)
 
 
 def _generators(model: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Signature, TensorSpec
+from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,14 +17,24 @@ def signature_of(model: Any) -> Signature | None:
     An input or output in a dict is called by its key, any other by its own name; that of an
     output is its layer's.
     """
-    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    if not inputs or not outputs:
-        return None
-    names = getattr(model, "output_names", None) or [model.layers[-1].name]
+    inputs: Any = getattr(model, "inputs", None)
+    outputs: Any = getattr(model, "outputs", None)
+    symbolic = require_keras().KerasTensor
+    if not all(_all_are(symbolic, tensors) for tensors in (inputs, outputs)):
+        return None  # none yet, or attributes of the user's own
+    last = model.layers[-1].name
+    names = getattr(model, "output_names", None) or (
+        [last] if len(outputs) == 1 else [f"{last}/{index}" for index in range(len(outputs))]
+    )
     return Signature(
         inputs=_specs(getattr(model, "input", inputs), [tensor.name for tensor in inputs]),
         outputs=_specs(getattr(model, "output", outputs), names),
     )
+
+
+def _all_are(kind: Any, values: Any) -> bool:
+    is_list = isinstance(values, list | tuple) and len(values) > 0
+    return is_list and all(isinstance(value, kind) for value in values)
 
 
 def _specs(structure: object, names: list[str]) -> tuple[TensorSpec, ...]:

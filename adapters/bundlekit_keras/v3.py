@@ -2,7 +2,8 @@
 
 The members are those of a Keras v3 zip, written and read by Keras' own saver, so that the
 artifact under a name ending in `.keras` opens with stock `keras.saving.load_model`. Beside
-them stand the states of random generators, which Keras leaves out.
+them stands what Keras leaves out: the states of random generators, and the process-wide defaults
+that the model was made under.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.adapter import Context, Description, Loss, Need, Out, Payload
-from bundlekit.errors import Damaged, NotBuilt, NotRestorable, Refused, Unwritable
-from bundlekit_keras import custom_objects, internals, nodes, random_state
+from bundlekit.adapter import Context, Description, Need, Out, Payload
+from bundlekit.errors import Damaged, NotBuilt, NotRestorable, Unwritable
+from bundlekit_keras import (
+    custom_objects,
+    defaults,
+    fidelity,
+    internals,
+    nodes,
+    random_state,
+)
 from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.signature import signature_of
 
@@ -26,6 +34,8 @@ CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
 ASSETS = "assets/"
+_MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, random_state.MEMBER})
+_SHOWN = 500
 
 
 class KerasAdapter:
@@ -45,13 +55,14 @@ class KerasAdapter:
 
         Raises:
             NotBuilt: the model has not seen an input shape yet.
-            Unwritable: it holds something that no config can hold.
+            Unwritable: Keras cannot save it, or would save something else.
         """
         _require_built(obj)
+        fidelity.require_storable(obj)
         config, weights, assets = _save(obj)
-        _require_restorable(obj, config)
+        # Not canonical: the order of keys is the order of a model's outputs, and Keras writes NaN.
         out.add(CONFIG, json.dumps(config, separators=(",", ":")).encode())
-        out.add_json(METADATA, {"keras_version": require_keras().__version__})
+        out.add_json(METADATA, {"keras_version": require_keras().__version__, **defaults.of(obj)})
         out.add(WEIGHTS, weights, tensors=True)
         for path, data in assets.items():
             out.add(path, data)
@@ -63,19 +74,23 @@ class KerasAdapter:
             name=obj.name,
             signature=signature_of(obj),
             parameters=obj.count_params(),
-            capabilities=_capabilities(obj, config),
-            losses=_losses(obj),
+            capabilities=fidelity.capabilities(obj, config),
+            losses=fidelity.losses(obj),
             environment=environment(),
         )
 
     def audit(self, payload: Payload) -> tuple[Need, ...]:
         """Name what the config takes from outside Keras; code in the config is refused."""
-        for member in (CONFIG, METADATA, WEIGHTS):
-            if member not in payload.members:
-                raise Damaged(f"the payload of the adapter 'keras' has no {member}", member=member)
-        payload.json(METADATA)
+        payload.read(WEIGHTS)
+        for path in payload.paths:
+            if path not in _MEMBERS and not path.startswith(ASSETS):
+                raise Damaged(f"{path} is no member of the adapter 'keras'", member=path)
+        for path in (METADATA, CONFIG):
+            if not isinstance(payload.json(path), dict):
+                raise Damaged(f"{path} is no JSON object", member=path)
+        defaults.check(payload.json(METADATA))
         config = payload.json(CONFIG)
-        if not isinstance(config, dict) or "class_name" not in config:
+        if "class_name" not in config or "config" not in config:
             raise Damaged(f"{CONFIG} is not the config of a model", member=CONFIG)
         return nodes.needs(config)
 
@@ -87,10 +102,9 @@ class KerasAdapter:
             NotRestorable: Keras failed, with its error as the cause.
         """
         objects = custom_objects.resolve(context.needs, context.custom_objects)
-        with TemporaryDirectory(prefix="bundlekit-") as folder:
-            path = Path(folder) / "model.keras"
-            model = _load(path, objects, payload)
-        random_state.unpack(model, payload.members)
+        with defaults.set_as(payload.json(METADATA)):
+            model = _load(objects, payload)
+        random_state.unpack(model, payload)
         return model
 
 
@@ -107,40 +121,54 @@ def _require_built(model: Any) -> None:
 def _save(model: Any) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
     """Let Keras save the model; give the config, the weights and the assets."""
     keras = require_keras()
-    with TemporaryDirectory(prefix="bundlekit-") as folder:
-        path = Path(folder) / "model.keras"
-        with internals.unchanged_names():
-            keras.saving.save_model(model, path)
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read(CONFIG))
-            nodes.renumber_shared(config)
-            names = [name for name in archive.namelist() if name.startswith(ASSETS)]
-            return config, archive.read(WEIGHTS), {name: archive.read(name) for name in names}
+    try:
+        with TemporaryDirectory(prefix="bundlekit-") as folder:
+            path = Path(folder) / "model.keras"
+            with internals.unchanged_names():
+                keras.saving.save_model(model, path)
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(archive.read(CONFIG))
+                nodes.renumber_shared(config)
+                names = [name for name in archive.namelist() if name.startswith(ASSETS)]
+                return config, archive.read(WEIGHTS), {name: archive.read(name) for name in names}
+    except Exception as error:
+        raise Unwritable(
+            f"Keras could not save the model {model.name!r} ({type(model).__name__}): "
+            f"{_brief(error)}; mend the class or the folder that is named",
+            model=model.name,
+        ) from error
 
 
-def _load(path: Path, objects: Mapping[str, object], payload: Payload) -> Any:
+def _load(objects: Mapping[str, object], payload: Payload) -> Any:
     """Build the model from the config that was audited, in the way of stock Keras.
 
-    Keras builds every optimizer that it loads and then looks for its slots. Where it had not
-    taken a step there are none, so such a model is compiled after loading and not while.
+    Keras builds every optimizer that it loads and then looks for its slots. Where there are none,
+    or not those of this model, it is compiled after loading and not while.
     """
     keras = require_keras()
     config = dict(payload.json(CONFIG))
-    later = None if "resume" in payload.part.capabilities else config.pop("compile_config", None)
-    _write_keras(path, config, payload)
+    resume = "resume" in payload.part.capabilities
+    later = None if resume else config.pop("compile_config", None)
     try:
-        model = keras.saving.load_model(path, custom_objects=objects)
-        if later:
+        with TemporaryDirectory(prefix="bundlekit-") as folder:
+            path = Path(folder) / "model.keras"
+            _write_keras(path, config, payload)
+            model = keras.saving.load_model(path, custom_objects=objects)
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"the config is that of a {type(model).__name__}, which is no model")
+        if later and "fit" in payload.part.capabilities:
             with keras.saving.custom_object_scope(objects):
                 model.compile_from_config(later)
     except Exception as error:
         raise NotRestorable(
             f"Keras {keras.__version__} could not rebuild {payload.part.type} "
-            f"{payload.part.name!r}: {error}; the artifact itself is sound; try the Keras that "
-            f"wrote it, or mend get_config and from_config of the class that is named",
+            f"{payload.part.name!r}: {_brief(error)}; try the Keras that wrote it (`bundlekit "
+            f"inspect` tells), or mend get_config and from_config of the class that is named",
             type=payload.part.type,
             cause=str(error),
         ) from error
+    if resume:
+        fidelity.require_slots(model, payload.read(WEIGHTS))
     return model
 
 
@@ -148,35 +176,12 @@ def _write_keras(path: Path, config: dict[str, Any], payload: Payload) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(CONFIG, json.dumps(config))
         archive.writestr(METADATA, json.dumps(payload.json(METADATA)))
-        for name, data in payload.members.items():
+        for name in payload.paths:
             if name == WEIGHTS or name.startswith(ASSETS):
-                archive.writestr(name, data)
+                archive.writestr(name, payload.read(name))
 
 
-def _require_restorable(model: Any, config: dict[str, Any]) -> None:
-    try:
-        nodes.needs(config)
-    except Refused as error:
-        raise Unwritable(
-            f"the model {model.name!r} cannot be bundled: {error}", model=model.name
-        ) from error
-
-
-def _capabilities(model: Any, config: dict[str, Any]) -> tuple[str, ...]:
-    if not config.get("compile_config"):
-        return ("predict",)
-    resume = ("resume",) if getattr(model.optimizer, "built", False) else ()
-    return ("predict", "evaluate", "fit", *resume)
-
-
-def _losses(model: Any) -> tuple[Loss, ...]:
-    keras = require_keras()
-    running = (variable for variable in model.metrics_variables)
-    if any(keras.ops.convert_to_numpy(variable).any() for variable in running):
-        return (
-            Loss(
-                what="running metrics",
-                why="Keras does not store the accumulators of metrics; they start at zero again",
-            ),
-        )
-    return ()
+def _brief(error: Exception) -> str:
+    # Keras quotes whole configs; the cause has all of it.
+    text = str(error) or type(error).__name__
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} […]"

@@ -11,7 +11,7 @@ import click
 @click.command("adapters")
 def command() -> None:
     """List the installed adapters, their distributions and the types they take."""
-    from bundlekit._registry import installed
+    from bundlekit._registry import Broken, installed
     from bundlekit.cli.table import show
 
     with warnings.catch_warnings():
@@ -20,7 +20,7 @@ def command() -> None:
     rows = []
     for record in registry.records:
         origin = f"{record.distribution} {record.distribution_version}"
-        if record.adapter is None:
+        if isinstance(record, Broken):
             rows.append((record.name, f"{origin}\ncannot be used: {record.fault}"))
         else:
             types = ", ".join(record.adapter.types)
@@ -31,5 +31,5 @@ def command() -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         click.echo(f"bundlekit: claimed by two distributions: {', '.join(twice)}", err=True)
-    if twice or any(record.adapter is None for record in registry.records):
+    if twice or any(isinstance(record, Broken) for record in registry.records):
         sys.exit(1)

@@ -61,8 +61,7 @@ def compare(
         >>> compare([Observation("name", "a")], [Observation("name", "b")])
         (Difference(place='name', how="'a' before, 'b' after"),)
     """
-    then = {seen.place: seen for seen in before}
-    now = {seen.place: seen for seen in after}
+    then, now = _by_place(before), _by_place(after)
     differences = []
     for place, old in then.items():
         if place not in now:
@@ -75,6 +74,15 @@ def compare(
         Difference(str(new), "is new") for place, new in now.items() if place not in then
     ]
     return tuple(differences)
+
+
+def _by_place(observations: Sequence[Observation]) -> dict[str, Observation]:
+    found = {seen.place: seen for seen in observations}
+    if len(found) != len(observations):
+        places = [seen.place for seen in observations]
+        twice = sorted({place for place in places if places.count(place) > 1})
+        raise ValueError(f"observed twice: {', '.join(twice)}; each place needs its own name")
+    return found
 
 
 def report(differences: Sequence[Difference]) -> str:

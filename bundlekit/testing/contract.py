@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+import inspect
+import re
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bundlekit.errors import BundleError, Damaged, UnknownOption
+from bundlekit._registry import installed
+from bundlekit.errors import Damaged, UnknownOption
 from bundlekit.testing.comparison import compare, report
 from bundlekit.testing.fresh import Outcome, fresh_process
 from bundlekit.testing.observers import observer_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 
-class AdapterContract:
+class AdapterContract(ABC):
     """What an adapter promises, as tests; subclass it in a test module and say what to test.
 
     Example:
@@ -32,7 +37,9 @@ class AdapterContract:
     adapter: str
     """The adapter's name."""
     cases: str | Path
-    """A file of cases for `bundlekit.testing.fresh_process`."""
+    """A file of cases for `bundlekit.testing.fresh_process`, relative to the test module."""
+    custom_objects: Mapping[str, object] = MappingProxyType({})
+    """What restoring the object that `make` makes takes."""
 
     @abstractmethod
     def make(self) -> tuple[Any, Any]:
@@ -42,7 +49,7 @@ class AdapterContract:
     @classmethod
     def outcomes(cls) -> dict[str, Outcome]:
         """Run the file of cases once."""
-        return fresh_process(cls.cases)
+        return fresh_process(Path(inspect.getfile(cls)).parent / cls.cases)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -73,22 +80,22 @@ class AdapterContract:
 
         obj, inputs = live
         observer = observer_for(self.adapter)
-        restored = bundlekit.unbundle(data)
+        restored = bundlekit.unbundle(data, custom_objects=self.custom_objects)
         before = [*observer.state(obj), *observer.behaviour(obj, inputs, None)]
         after = [*observer.state(restored), *observer.behaviour(restored, inputs, None)]
         differences = compare(before, after)
+        assert before, "the observer sees nothing"
         assert not differences, report(differences)
 
-    def test_bundling_leaves_the_object_and_the_process_as_they_were(
-        self, live: tuple[Any, Any]
-    ) -> None:
+    def test_bundling_leaves_the_object_and_the_process_as_they_were(self) -> None:
         """Config, compile config, variables, random states and registries are untouched."""
         import bundlekit
 
+        obj, _ = self.make()  # of its own: the first bundling is what may change it
         observer = observer_for(self.adapter)
-        before = [*observer.state(live[0]), *observer.surroundings()]
-        bundlekit.bundle(live[0], self.adapter)
-        after = [*observer.state(live[0]), *observer.surroundings()]
+        before = [*observer.state(obj), *observer.surroundings()]
+        bundlekit.bundle(obj, self.adapter)
+        after = [*observer.state(obj), *observer.surroundings()]
         differences = compare(before, after)
         assert not differences, report(differences)
 
@@ -98,6 +105,8 @@ class AdapterContract:
         """`dumps`, `bundle` and `dump` agree, today and the next time."""
         import bundlekit
 
+        if not installed().get(self.adapter).adapter.deterministic:
+            pytest.skip("the adapter says that its framework's serializer is not deterministic")
         bundlekit.dump(live[0], tmp_path / "model.bundle", self.adapter)
         assert (tmp_path / "model.bundle").read_bytes() == data
         assert bytes(bundlekit.bundle(live[0], self.adapter)) == data
@@ -123,14 +132,13 @@ class AdapterContract:
 
     def test_a_lost_member_is_refused(self, data: bytes) -> None:
         """The audit refuses a payload that lacks what every payload has."""
-        from bundlekit._registry import installed
         from bundlekit.adapter import Payload
         from bundlekit.bundle_type import Bundle
 
         manifest = Bundle(data).manifest
         adapter = installed().get(self.adapter).adapter
-        with pytest.raises(BundleError, match=r"\S"):
-            adapter.audit(Payload(manifest, {}, {}))  # type: ignore[union-attr]
+        with pytest.raises(Damaged, match=r"has no \S+"):
+            adapter.audit(Payload(manifest, {}, {}))
 
     def test_a_damaged_artifact_is_refused_before_it_is_built(self, data: bytes) -> None:
         """One changed byte in any member is an error that names the member."""
@@ -142,5 +150,5 @@ class AdapterContract:
             if size:
                 damaged = bytearray(data)
                 damaged[start + size // 2] ^= 1
-                with pytest.raises(Damaged, match=path.rpartition("/")[2]):
+                with pytest.raises(Damaged, match=re.escape(repr(path))):
                     bundlekit.unbundle(bytes(damaged))

@@ -15,17 +15,18 @@ import pickle
 import subprocess
 import sys
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.errors import FreshProcessFailed, RoundTripFailed
+from bundlekit._registry import installed
 from bundlekit.testing.comparison import Difference, Observation, compare, report
+from bundlekit.testing.failures import FreshProcessFailed, RoundTripFailed
 from bundlekit.testing.observers import observer_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
 _TIMEOUT = 900
@@ -42,7 +43,8 @@ class Case:
         targets: what to train the next step on; `None` leaves it to the observer.
         adapter: the adapter to use; by default the one that claims the object.
         custom_objects: what the reader gives to `unbundle`, as `module:qualified_name`.
-        python_path: folders where the reader finds those modules.
+        python_path: folders where the reader finds those modules; relative ones are below the
+            folder of the file of cases.
     """
 
     name: str
@@ -63,9 +65,9 @@ class Outcome:
     differences: tuple[Difference, ...]
     """Where what came back differs from what was bundled."""
     impure: tuple[Difference, ...]
-    """What bundling changed in the writer's process; empty if the object was handed over."""
+    """What bundling changed in the writer's process."""
     unstable: bool
-    """Whether bundling twice in the writer's process gave different bytes."""
+    """Whether bundling twice gave different bytes, with an adapter that promises the same."""
     error: str | None
     """The traceback, if the case could not be made or restored."""
 
@@ -160,7 +162,9 @@ def restore_elsewhere(case: Case, bundle: bytes, timeout: float = _TIMEOUT) -> l
 
 def write(folder: Path, cases: str) -> None:
     """Do the writer's work; it runs in the first interpreter."""
+    home = Path(cases).parent
     for case in _module(cases).cases():
+        case = replace(case, python_path=[str(home / entry) for entry in case.python_path])
         path = folder / f"{case.name}.written"
         try:
             _put(path, _write_case(folder, case))
@@ -180,15 +184,17 @@ def read(folder: Path) -> None:
 def _write_case(folder: Path, case: Case) -> _Written:
     import bundlekit
 
-    bundle = bundlekit.bundle(case.obj, case.adapter)
-    observer = observer_for(bundle.manifest.adapter)
+    chosen = installed().choose(case.obj, case.adapter)
+    observer = observer_for(chosen.name)
     before = [*observer.state(case.obj), *observer.surroundings()]
-    again = bundlekit.bundle(case.obj, case.adapter)
+    bundle = bundlekit.bundle(case.obj, case.adapter)
     after = [*observer.state(case.obj), *observer.surroundings()]
+    again = bundlekit.bundle(case.obj, case.adapter)
+    unstable = chosen.adapter.deterministic and bytes(again) != bytes(bundle)
     bundle.save(folder / f"{case.name}.bundle")
-    _put(folder / f"{case.name}.given", _given(case, bundle.manifest.adapter))
+    _put(folder / f"{case.name}.given", _given(case, chosen.name))
     seen = [*observer.state(case.obj), *observer.behaviour(case.obj, case.inputs, case.targets)]
-    return _Written(bundle.digest, seen, compare(before, after), bytes(again) != bytes(bundle))
+    return _Written(bundle.digest, seen, compare(before, after), unstable)
 
 
 def _read_case(path: Path) -> list[Observation]:
@@ -223,16 +229,22 @@ def _run(work: str, folder: Path, arguments: list[str], timeout: float) -> None:
     command = [sys.executable, "-W", "error::UserWarning", "-m", "bundlekit.testing", work]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     with TemporaryDirectory(prefix="bundlekit-empty-") as empty:
-        done = subprocess.run(
-            [*command, str(folder), *arguments],
-            cwd=empty,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*command, str(folder), *arguments],
+                cwd=empty,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise FreshProcessFailed(
+                f"the interpreter that should {work} was stopped after {timeout:.0f} seconds",
+                timeout=timeout,
+            ) from error
     if done.returncode:
         output = done.stdout.decode(errors="replace")
         raise FreshProcessFailed(
@@ -267,11 +279,3 @@ def _put(path: Path, value: object) -> None:
 
 def _get(path: Path) -> Any:
     return pickle.loads(path.read_bytes())
-
-
-def references(objects: Iterable[tuple[str, object]]) -> dict[str, str]:
-    """Write classes and functions as `module:qualified_name`."""
-    return {
-        name: f"{getattr(obj, '__module__', '?')}:{getattr(obj, '__qualname__', '?')}"
-        for name, obj in objects
-    }

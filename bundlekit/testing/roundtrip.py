@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.errors import RoundTripFailed
 from bundlekit.testing.comparison import compare, report
-from bundlekit.testing.fresh import Case, references, restore_elsewhere
+from bundlekit.testing.failures import FreshProcessFailed, RoundTripFailed
+from bundlekit.testing.fresh import Case, restore_elsewhere
 from bundlekit.testing.observers import observer_for
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def assert_roundtrip(
 
     Raises:
         RoundTripFailed: an `AssertionError` that says where the first difference is.
+        FreshProcessFailed: the interpreter died, or cannot import one of `custom_objects`.
 
     Example:
         >>> assert_roundtrip(model, x)  # doctest: +SKIP
@@ -65,7 +66,7 @@ def assert_roundtrip(
             obj=obj,
             inputs=inputs,
             targets=targets,
-            custom_objects=references(objects.items()),
+            custom_objects={name: _reference(name, own) for name, own in objects.items()},
             python_path=tuple(sys.path) if objects else (),
         )
         after = restore_elsewhere(case, bytes(bundle))
@@ -78,3 +79,19 @@ def assert_roundtrip(
             f"{bundle!r} came back different:\n{report(differences)}", differences=differences
         )
     return bundle
+
+
+def _reference(name: str, obj: object) -> str:
+    """Write a class or function as what a fresh interpreter can import.
+
+    Raises:
+        FreshProcessFailed: it cannot.
+    """
+    module, path = getattr(obj, "__module__", None), getattr(obj, "__qualname__", "<no name>")
+    if module in (None, "__main__") or "<" in path:
+        raise FreshProcessFailed(
+            f"a fresh process cannot import {name!r}, which is {path} in {module}; define it at "
+            f"the top of a module, or compare in this process with fresh_process=False",
+            name=name,
+        )
+    return f"{module}:{path}"

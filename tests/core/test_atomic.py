@@ -94,7 +94,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
     import resource
 
-    with pytest.raises(TargetUnusable, match="cannot write to .*it: File too large"):
+    with pytest.raises(TargetUnusable, match="cannot write to .*it': File too large"):
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))

@@ -274,9 +274,9 @@ def card_size(bundled: Bundle) -> str:
 
 
 def test_an_adapter_cannot_add_twice_or_what_is_kept_for_parts() -> None:
-    from bundlekit._bundle import _Out, _Packed
+    from bundlekit.packing import _Out
 
-    out = _Out(_Packed(), "")
+    out = _Out("")
     with pytest.raises(Unwritable, match="is kept for parts"):
         out.add("parts/a", b"")
     out.add("a", b"")

@@ -31,7 +31,8 @@ def manifest_fields(draw: st.DrawFn) -> dict[str, Any]:
         "type": draw(NAMES),
         "kind": draw(NAMES),
     }
-    inner = draw(st.dictionaries(NAMES, st.just(Part(**part)), max_size=2))
+    part_names = NAMES.filter(manifests.PART_NAME.fullmatch)
+    inner = draw(st.dictionaries(part_names, st.just(Part(**part)), max_size=2))
     own = draw(members(NAMES.filter(lambda name: name not in ("parts", "manifest.json")), ""))
     for name in inner:
         own += draw(members(NAMES.filter(lambda name: name != "parts"), f"parts/{name}/"))
@@ -64,6 +65,9 @@ def simple(**changes: Any) -> dict[str, Any]:
         "environment": {},
         **changes,
     }
+
+
+PART = ("adapter", "payload_version", "distribution", "type", "kind")
 
 
 def encode(raw: object) -> bytes:
@@ -178,13 +182,18 @@ def test_a_version_that_is_no_positive_integer_is_refused(found: object) -> None
         ({"tensors": [tensor(shape=[-2])]}, "Expected `int` >= 0"),
         ({"tensors": [tensor(offset=9)]}, "ends at byte 17 of 'a.bin', which has 16"),
         ({"tensors": [tensor(member="b")]}, "lies in 'b', which is no member"),
-        ({"tensors": [tensor(), tensor(offset=4)]}, "overlaps another one"),
+        ({"tensors": [tensor(), tensor(path="v", offset=4)]}, "overlaps another one"),
+        ({"tensors": [tensor(), tensor(offset=8)]}, "two tensors have the same path"),
+        ({"tensors": [tensor(shape=[1] * 33)]}, "has 33 dimensions"),
+        ({"tensors": [tensor(shape=[2**62] * 500_000)]}, "has 500000 dimensions"),
+        ({"members": [{"path": "a", "size": 1, "sha256": "0" * 64 + "\n"}]}, "matching regex"),
+        ({"parts": {"x.": {k: simple()[k] for k in PART}}}, "part name 'x.'"),
         (
             {
                 "tensors": [
                     tensor(shape=[4], size=16),
-                    tensor(shape=[0], size=0),
-                    tensor(offset=8),
+                    tensor(path="v", shape=[0], size=0),
+                    tensor(path="u", offset=8),
                 ]
             },
             "overlaps",
@@ -247,3 +256,15 @@ def test_values_are_frozen() -> None:
 def test_what_no_manifest_can_hold_is_refused_when_building() -> None:
     with pytest.raises(Unwritable, match="payload_version"):
         manifests.build(**{**simple(), "payload_version": 0})
+
+
+def test_a_tensor_may_not_point_into_a_part() -> None:
+    part = {key: simple()[key] for key in PART}
+    inner = {"path": "parts/p/w", "size": 16, "sha256": "0" * 64}
+    raw = simple(members=[inner], parts={"p": part}, tensors=[tensor(member="parts/p/w")])
+    with pytest.raises(Damaged, match="which is no member"):
+        Manifest.decode(encode(raw))
+
+
+def test_a_manifest_hashes_like_it_compares() -> None:
+    assert len({Manifest.decode(encode(simple())), Manifest.decode(encode(simple()))}) == 1

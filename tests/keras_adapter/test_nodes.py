@@ -19,7 +19,7 @@ def node(name: str, module: str | None = "keras.layers", **more: Any) -> dict[st
 
 def test_nodes_are_walked_outermost_first_with_their_places() -> None:
     config = node("A", config={"layers": [node("B"), {"deep": node("C")}], "x": (node("D"),)})
-    assert [(where, found["class_name"]) for where, found in nodes.walk(config)] == [
+    assert [(str(where), found["class_name"]) for where, found in nodes.walk(config)] == [
         ("the model", "A"),
         ("config.layers[0]", "B"),
         ("config.layers[1].deep", "C"),
@@ -27,14 +27,18 @@ def test_nodes_are_walked_outermost_first_with_their_places() -> None:
     ]
 
 
-def test_only_what_is_not_keras_is_needed_and_once() -> None:
+def test_only_what_is_not_keras_is_needed_with_every_place() -> None:
     own = node("Own", "acme", registered_name="acme>Own")
-    config = node(
-        "M", config={"a": own, "b": copy.deepcopy(own), "c": node("__keras_tensor__", None)}
-    )
-    assert [
-        (need.name, need.short_name, need.module, need.where) for need in nodes.needs(config)
-    ] == [("acme>Own", "Own", "acme", "config.a")]
+    tensor = node("__keras_tensor__", None)
+    config = node("M", config={"a": own, "b": copy.deepcopy(own), "c": tensor})
+    (need,) = nodes.needs(config)
+    assert (need.name, need.short_name, need.module) == ("acme>Own", "Own", "acme")
+    assert need.where == ("config.a", "config.b")
+
+
+def test_one_name_from_two_modules_is_two_needs() -> None:
+    config = [node("Own", module, registered_name="acme>Own") for module in ("one", "two")]
+    assert [need.module for need in nodes.needs(config)] == ["one", "two"]
 
 
 @pytest.mark.parametrize("module", ["keras", "keras.layers", "keras.src.models.functional"])

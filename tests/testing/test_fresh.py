@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bundlekit.errors import FreshProcessFailed, RoundTripFailed
 from bundlekit.testing import Outcome, fresh_process
+from bundlekit.testing.failures import FreshProcessFailed, RoundTripFailed
 
 FLAWED = Path(__file__).with_name("flawed_models.py")
 

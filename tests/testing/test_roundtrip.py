@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bundlekit.errors import AdapterMissing, RoundTripFailed
+from bundlekit.errors import AdapterMissing
 from bundlekit.testing import assert_roundtrip
+from bundlekit.testing.failures import RoundTripFailed
 from bundlekit.testing.observers import observer_for
 
 if TYPE_CHECKING:

@@ -1,0 +1,62 @@
+"""The process-wide defaults that a model was made under, and is rebuilt under.
+
+Keras does not store the dtype policy of containers. Under the global policy `mixed_float16` it
+wraps the optimizer when it compiles, so a model that is loaded in a process with another policy
+comes back without the loss scale and without any optimizer state; sublayers that a subclassed
+model makes take the other policy too. So the policy of the model and Keras' `floatx` are stored in
+`metadata.json`, which Keras reads only the version from, and hold while the model is rebuilt.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bundlekit.errors import Damaged
+from bundlekit_keras.framework import require_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_POLICIES = frozenset(
+    f"{mixed}{dtype}" for mixed in ("", "mixed_") for dtype in ("float16", "bfloat16")
+) | {"float32", "float64"}
+_FLOATS = frozenset({"bfloat16", "float16", "float32", "float64"})
+
+
+def of(model: Any) -> dict[str, str]:
+    """Give the defaults that a model needs; a policy that has no plain name is left out."""
+    keras = require_keras()
+    policy = model.dtype_policy.name
+    named = {"dtype_policy": policy} if policy in _POLICIES else {}
+    return {"floatx": keras.config.floatx(), **named}
+
+
+def check(metadata: Mapping[str, Any]) -> None:
+    """Refuse defaults that are none of Keras' own.
+
+    Raises:
+        Damaged: naming the value.
+    """
+    for key, known in (("dtype_policy", _POLICIES), ("floatx", _FLOATS)):
+        found = metadata.get(key)
+        if found is not None and not (isinstance(found, str) and found in known):
+            raise Damaged(
+                f"metadata.json says {key} {str(found)[:40]!r}; expected one of "
+                f"{', '.join(sorted(known))}",
+                key=key,
+            )
+
+
+@contextmanager
+def set_as(metadata: Mapping[str, Any]) -> Iterator[None]:
+    """Set the defaults for a while; they are the calling thread's, or the process's for floatx."""
+    config = require_keras().config
+    floatx, policy = config.floatx(), config.dtype_policy()
+    try:
+        config.set_floatx(metadata.get("floatx", floatx))
+        config.set_dtype_policy(metadata.get("dtype_policy", policy))
+        yield
+    finally:
+        config.set_floatx(floatx)
+        config.set_dtype_policy(policy)

@@ -1,0 +1,155 @@
+"""Packing: from a live object to members and what describes them, objects inside it included."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from bundlekit import manifest as manifests
+from bundlekit import strict_json
+from bundlekit._registry import installed
+from bundlekit._version import __version__
+from bundlekit.adapter import Payload
+from bundlekit.artifact import Content, write
+from bundlekit.errors import BundleError, Unwritable
+from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
+from bundlekit.options import require_known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bundlekit._registry import Installed
+    from bundlekit.adapter import Description
+    from bundlekit.source import Buffer
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One object as it will be stored."""
+
+    payload: Payload
+    contents: Mapping[str, Content]
+    """Its members and those of all objects in it, by their full paths."""
+    environment: Mapping[str, str]
+
+    def write(self, file: IO[bytes], metadata: Mapping[str, Any]) -> Manifest:
+        """Write the artifact, front to back."""
+        part = self.payload.part
+        fields = {field: getattr(part, field) for field in part.__struct_fields__}
+        fields |= {"environment": self.environment, "metadata": metadata}
+        return write(
+            file, self.contents, lambda members: manifests.build(**fields, members=members)
+        )
+
+
+def pack(
+    obj: object,
+    adapter: str | None = None,
+    *,
+    name: str | None = None,
+    options: Mapping[str, object],
+    general: Iterable[str] = (),
+    prefix: str = "",
+) -> Packed:
+    """Pack an object, and make sure that a reader would accept it.
+
+    Args:
+        obj: the object.
+        adapter: the adapter to use, or `None` for the one that claims the object's type.
+        name: what to call it instead of its own name.
+        options: the adapter's.
+        general: names of options that are not the adapter's, for the error about unknown ones.
+        prefix: where its members go.
+
+    Raises:
+        UnsupportedObject, AdapterMissing, AdapterBroken, AdapterConflict: no adapter to use.
+        UnknownOption: an option that nobody knows.
+        Unwritable: something that no artifact can hold, or that no reader would accept.
+    """
+    chosen = installed().choose(obj, adapter)
+    require_known(options, adapter=chosen.name, own=chosen.adapter.pack_options, general=general)
+    out = _Out(prefix)
+    described = chosen.adapter.pack(obj, out, options)
+    contents = {prefix + path: content for path, content in out.contents.items()}
+    environment = {**_environment(), chosen.distribution: chosen.distribution_version}
+    environment |= described.environment
+    for inner in out.parts.values():
+        contents |= inner.contents
+        environment |= inner.environment
+    parts = {key: inner.payload for key, inner in out.parts.items()}
+    part = _part(obj, chosen, described, name, {key: inner.part for key, inner in parts.items()})
+    payload = Payload(part, {path: data for path, (data, _) in out.contents.items()}, parts)
+    _require_acceptable(payload, chosen)
+    return Packed(payload, contents, environment)
+
+
+class _Out:
+    """Where one object's adapter puts its members and the objects inside it."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.contents: dict[str, Content] = {}
+        self.parts: dict[str, Packed] = {}
+
+    def add(self, path: str, data: Buffer, *, tensors: bool = False) -> None:
+        if path.startswith("parts/"):
+            raise Unwritable(f"{path!r} is kept for parts; use out.part()", path=path)
+        if path in self.contents:
+            raise Unwritable(f"the member {path!r} is added twice", path=path)
+        self.contents[path] = Content(data, tensors)
+
+    def add_json(self, path: str, value: object) -> None:
+        self.add(path, strict_json.encode(value, what=path))
+
+    def part(self, name: str, obj: object, adapter: str | None = None, **options: object) -> None:
+        if not PART_NAME.fullmatch(name):
+            form = PART_NAME.pattern
+            raise Unwritable(f"the part name {name!r} is not of the form {form}", part=name)
+        if name in self.parts:
+            raise Unwritable(f"the part {name!r} is added twice", part=name)
+        prefix = part_prefix(self._prefix, name)
+        self.parts[name] = pack(obj, adapter, options=options, prefix=prefix)
+
+
+def _part(
+    obj: object,
+    chosen: Installed,
+    described: Description,
+    name: str | None,
+    parts: dict[str, Part],
+) -> Part:
+    return Part(
+        adapter=chosen.name,
+        payload_version=chosen.adapter.version,
+        distribution=chosen.distribution,
+        type=f"{type(obj).__module__}.{type(obj).__qualname__}",
+        kind=described.kind,
+        name=described.name if name is None else name,
+        signature=described.signature,
+        parameters=described.parameters,
+        capabilities=tuple(sorted(set(described.capabilities))),
+        losses=described.losses,
+        parts=parts,
+    )
+
+
+def _require_acceptable(payload: Payload, chosen: Installed) -> None:
+    """Let the adapter audit what it has just packed, as every reader will."""
+    try:
+        chosen.adapter.audit(payload)
+    except BundleError as error:
+        raise Unwritable(
+            f"{payload.part.type} {payload.part.name or ''} cannot be bundled, since no reader "
+            f"would accept it: {error}",
+            type=payload.part.type,
+            name=payload.part.name,
+        ) from error
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "bundlekit": __version__,
+        "platform": f"{platform.system()}-{platform.machine()}".lower(),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,281 @@
+"""What Keras would lose or mistake without a word: kept, declared, or refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from bundlekit_keras import defaults, fidelity, internals
+
+import bundlekit
+from bundlekit.errors import BundleWarning, Damaged, NotRestorable, Unwritable
+from bundlekit.testing import assert_roundtrip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+X = np.linspace(-1, 1, 32, dtype="float32").reshape(8, 4)
+Y = np.ones((8, 1), dtype="float32")
+
+
+def fitted(*layers: Any, **compiled: Any) -> Any:
+    import keras
+
+    inner = layers or (keras.layers.Dense(3), keras.layers.Dense(1))
+    model = keras.Sequential([keras.Input((4,)), *inner])
+    model.compile(**{"optimizer": "adam", "loss": "mse", **compiled})
+    model.fit(X, Y, verbose=0)
+    return model
+
+
+def lost(model: Any) -> set[str]:
+    return {loss.what for loss in bundlekit.bundle(model).manifest.losses}
+
+
+def frozen_after_fit() -> Any:
+    model = fitted()
+    model.layers[0].trainable = False
+    return model
+
+
+def thawed_after_compile() -> Any:
+    import keras
+
+    base = keras.layers.Dense(3, trainable=False)
+    model = fitted(base, keras.layers.Dense(1))
+    base.trainable = True
+    return model
+
+
+@pytest.mark.parametrize("make", [frozen_after_fit, thawed_after_compile])
+def test_an_optimizer_that_would_be_reset_is_declared_and_said(make: Callable[[], Any]) -> None:
+    model = make()
+    with pytest.warns(BundleWarning, match="the optimizer state of the model .* is not kept"):
+        bundled = bundlekit.bundle(model)
+    assert "resume" not in bundled.manifest.capabilities
+    assert "optimizer state" in {loss.what for loss in bundled.manifest.losses}
+    restored = bundlekit.unbundle(bundled)
+    assert int(restored.optimizer.iterations) == 0
+    assert (restored.predict(X, verbose=0) == model.predict(X, verbose=0)).all()
+
+
+def test_an_optimizer_that_fits_is_not_declared() -> None:
+    assert "optimizer state" not in lost(fitted())
+
+
+def test_slots_without_a_place_are_an_error_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = frozen_after_fit()
+    monkeypatch.setattr(internals, "optimizer_variables", lambda _: None)  # an untried Keras
+    bundled = bundlekit.bundle(model)
+    with (
+        pytest.warns(UserWarning, match="Skipping variable loading"),
+        pytest.raises(NotRestorable, match=r"holds \d+ variables of the optimizer.*would be lost"),
+    ):
+        bundlekit.unbundle(bundled)
+
+
+def test_a_mixed_policy_of_the_process_comes_back_in_another() -> None:
+    import keras
+
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = fitted()
+        assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+        bundled = bundlekit.bundle(model)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    restored = bundlekit.unbundle(bundled)
+    assert isinstance(restored.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert int(restored.optimizer.iterations) == int(model.optimizer.iterations) == 1
+    assert restored.dtype_policy.name == "mixed_float16"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_the_float_type_of_the_process_comes_back_in_another() -> None:
+    import keras
+
+    keras.config.set_floatx("float64")
+    try:
+        model = fitted()
+        bundled = bundlekit.bundle(model)
+    finally:
+        keras.config.set_floatx("float32")
+    restored = bundlekit.unbundle(bundled)
+    kinds = [[str(v.dtype) for v in one.optimizer.variables] for one in (model, restored)]
+    assert kinds[0] == kinds[1]
+    assert "float64" in kinds[0]
+    assert keras.config.floatx() == "float32"
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"floatx": "int8"}, {"dtype_policy": ["a"]}, {"dtype_policy": "int8"}]
+)
+def test_defaults_that_are_none_are_refused(metadata: dict[str, Any]) -> None:
+    with pytest.raises(Damaged, match=r"metadata\.json says .* expected one of"):
+        defaults.check(metadata)
+
+
+def test_containers_that_forget_to_be_frozen_are_declared() -> None:
+    import keras
+
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="inner")
+    model = keras.Sequential([keras.Input((4,)), inner, keras.layers.Dense(1)])
+    assert lost(model) == set()
+    inner.trainable = False
+    assert lost(model) == {"trainable of containers"}
+
+
+def test_unmerged_lora_is_declared() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
+    model.layers[0].enable_lora(2)
+    assert lost(model) == {"unmerged LoRA weights"}
+
+
+def test_recurrent_states_are_declared() -> None:
+    import keras
+
+    layers = [keras.layers.LSTM(3, stateful=True), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input(batch_shape=(2, 4, 1)), *layers])
+    assert lost(model) == {"recurrent states"}
+
+
+def test_a_compile_of_its_own_is_declared() -> None:
+    import keras
+
+    class Own(keras.Sequential):
+        def compile(self, *args: Any, **kwargs: Any) -> None:
+            super().compile(*args, **kwargs)
+
+    model = Own([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    bundled = bundlekit.bundle(model)
+    assert bundled.manifest.capabilities == ("predict",)
+    assert {loss.what for loss in bundled.manifest.losses} == {"compile arguments"}
+    restored = bundlekit.unbundle(bundled, custom_objects={"Own": Own})
+    assert (restored.predict(X, verbose=0) == model.predict(X, verbose=0)).all()
+
+
+def relu(x: Any) -> Any:
+    return x * 7.0
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    return (y_true - y_pred) ** 2 * 5.0
+
+
+def test_functions_with_a_name_of_keras_own_are_refused() -> None:
+    import keras
+
+    with pytest.raises(Unwritable, match=r"'activation' of 'odd' is the function .*\.relu; Keras"):
+        bundlekit.bundle(fitted(keras.layers.Dense(1, activation=relu, name="odd")))
+    with pytest.raises(Unwritable, match=r"'loss' of .* is the function .*\.mean_squared_error"):
+        bundlekit.bundle(fitted(loss=mean_squared_error))
+    with pytest.raises(Unwritable, match=r"a loss is the function .*\.mean_squared_error"):
+        bundlekit.bundle(fitted(loss=[mean_squared_error]))
+
+
+def test_functions_of_keras_and_of_other_names_pass() -> None:
+    import keras
+
+    def plain(x: Any) -> Any:
+        return x * 7.0
+
+    layer = keras.layers.Dense(1, activation=plain)
+    model = fitted(layer, loss=keras.losses.mean_squared_error)
+    restored = bundlekit.unbundle(bundlekit.bundle(model), custom_objects={"plain": plain})
+    assert (restored.predict(X, verbose=0) == model.predict(X, verbose=0)).all()
+
+
+@pytest.mark.parametrize("word", ["two\nlines", "end\r", "\x85", "a\u2028b"])
+def test_words_that_hold_line_ends_are_refused(word: str) -> None:
+    import keras
+
+    lookup = keras.layers.StringLookup()
+    lookup.adapt([word, "plain", "plain"])
+    model = keras.Sequential([keras.Input((1,), dtype="string"), lookup])
+    with pytest.raises(Unwritable, match="has the word .*one word in a line"):
+        bundlekit.bundle(model)
+
+
+def test_a_vocabulary_that_stands_in_the_config_may_hold_them() -> None:
+    import keras
+
+    lookup = keras.layers.StringLookup(vocabulary=["two\nlines", "plain"])
+    model = keras.Sequential([keras.Input((1,), dtype="string"), lookup])
+    restored = bundlekit.unbundle(bundlekit.bundle(model))
+    assert restored.layers[0].get_vocabulary() == lookup.get_vocabulary()
+
+
+def test_models_with_inputs_of_their_own_have_no_signature() -> None:
+    import keras
+
+    class Odd(keras.Model):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.inputs = keras.layers.Dense(3)
+            self.outputs = ["age"]
+
+        def call(self, x: Any) -> Any:
+            return self.inputs(x)
+
+    model = Odd()
+    model(X)
+    bundled = bundlekit.bundle(model)
+    assert bundled.manifest.signature is None
+    assert_roundtrip(model, X, fresh_process=False, custom_objects={"Odd": Odd})
+
+
+def test_an_output_of_several_tensors_has_a_signature() -> None:
+    import keras
+
+    layer = keras.layers.LSTM(2, return_state=True, name="last")
+    model = keras.Sequential([keras.Input((3, 1)), layer])
+    signature = bundlekit.bundle(model).manifest.signature
+    assert signature
+    assert [spec.name for spec in signature.outputs] == ["last/0", "last/1", "last/2"]
+
+
+@pytest.mark.parametrize("fault", [TypeError("odd"), RuntimeError("odd"), NotImplementedError()])
+def test_what_keras_cannot_save_is_a_clear_error_with_the_cause(fault: Exception) -> None:
+    import keras
+
+    class Failing(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x
+
+        def get_config(self) -> dict[str, Any]:
+            raise fault
+
+    model = keras.Sequential([keras.Input((4,)), Failing()], name="mine")
+    with pytest.raises(
+        Unwritable, match=r"could not save the model 'mine' \(Sequential\)"
+    ) as refusal:
+        bundlekit.bundle(model)
+    assert refusal.value.__cause__ is fault
+
+
+def test_a_config_that_no_reader_accepts_is_refused_when_bundling() -> None:
+    import keras
+
+    class Odd(keras.layers.Layer):
+        def __init__(self, text: str = "\ud800", **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.text = text
+
+        def call(self, x: Any) -> Any:
+            return x
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "text": self.text}
+
+    model = keras.Sequential([keras.Input((4,)), Odd()])
+    with pytest.raises(Unwritable, match="no reader would accept it: config.json is not strict"):
+        bundlekit.bundle(model)
+
+
+def test_the_count_of_slots_is_that_of_the_optimizer_itself() -> None:
+    model = fitted()
+    fidelity.require_slots(model, bundlekit.bundle(model).read("model.weights.h5"))
