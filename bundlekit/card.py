@@ -23,8 +23,10 @@ def rows(manifest: Manifest, digest: str, size: int) -> Iterator[tuple[str, str]
     """Give the card as pairs of label and text, in order; text may have several lines."""
     yield from _part_rows(manifest)
     yield "members", "\n".join(_members(manifest))
-    for name, part in sorted(manifest.parts.items()):
-        yield f"part {name}", "\n".join(f"{label}: {text}" for label, text in _part_rows(part))
+    for prefix, part in manifest.walk():
+        if prefix:
+            rows = (f"{label}: {text}" for label, text in _part_rows(part))
+            yield f"part {prefix.removeprefix('parts/').rstrip('/')}", "\n".join(rows)
     yield (
         "environment",
         ", ".join(f"{name} {version}" for name, version in sorted(manifest.environment.items())),

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import bundlekit
+from bundlekit.atomic import require_writable
 from bundlekit.card import quantity, rows
 from bundlekit.testing.comparison import Observation, compare
 from bundlekit.testing.fresh import Case, restore_elsewhere
@@ -62,6 +63,8 @@ def run(keep: str | os.PathLike[str] | None = None) -> bool:
     """
     from rich.console import Console
 
+    if keep is not None:
+        require_writable(keep, overwrite=False)
     console = Console(highlight=False)
     digits = _digits()
     with TemporaryDirectory(prefix="bundlekit-demo-") as folder:
@@ -186,8 +189,9 @@ def _check(
     if differences:
         return what, False, str(differences[0])
     value = mine[0].value
-    shown = f"{float(value):.6f}" if not isinstance(value, str) and value.ndim == 0 else "same bits"
-    return what, bool(mine), shown
+    if len(mine) == 1 and not isinstance(value, str) and value.ndim == 0:
+        return what, True, f"{float(value):.6f}"
+    return what, True, f"{len(mine)} arrays, bit for bit"
 
 
 def _check_accuracy(

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from bundlekit import artifact, layout
 from bundlekit import manifest as manifests
 from bundlekit.artifact import Artifact, Content
-from bundlekit.errors import BundleError, Damaged, LimitExceeded, NoSuchMember, Unwritable
+from bundlekit.errors import (
+    BundleError,
+    Damaged,
+    LimitExceeded,
+    NoSuchMember,
+    TargetUnusable,
+    Unwritable,
+)
 from bundlekit.source import MemorySource, opened
 
 if TYPE_CHECKING:
@@ -140,6 +147,34 @@ def swapped(path: str | None, *, size: int | None = None) -> bytes:
 def test_archive_and_manifest_must_tell_of_the_same_members(data: bytes, found: str) -> None:
     with pytest.raises(Damaged, match=found):
         opened_bytes(data)
+
+
+class Trickle(io.RawIOBase):
+    """An unbuffered file that takes a few bytes at a time."""
+
+    def __init__(self, most: int | None) -> None:
+        self.taken = bytearray()
+        self._most = most
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int | None:  # type: ignore[override]
+        if self._most is None:
+            return None
+        self.taken += bytes(data[: self._most])
+        return min(len(data), self._most)
+
+
+def test_an_unbuffered_file_gets_everything() -> None:
+    file = Trickle(7)
+    artifact.write(file, {"w.h5": Content(b"0123456789", tensors=True)}, describe)  # type: ignore[arg-type]
+    assert bytes(opened_bytes(bytes(file.taken)).read("w.h5")) == b"0123456789"
+
+
+def test_a_file_that_takes_nothing_is_an_error() -> None:
+    with pytest.raises(TargetUnusable, match="takes nothing now"):
+        artifact.write(Trickle(None), {}, describe)  # type: ignore[arg-type]
 
 
 def test_an_unknown_member_is_an_error_that_lists_the_known() -> None:

@@ -116,7 +116,57 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         put(tmp_path / "none" / "it", b"new")
 
 
-@pytest.mark.parametrize("name", ["x" * 255, "[odd]*?.bundle", "ü", ".hidden"])
+def test_permissions_of_a_replaced_file_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "it").touch(mode=0o600)
+    put(tmp_path / "it", b"new", overwrite=True)
+    assert (tmp_path / "it").stat().st_mode & 0o777 == 0o600
+
+
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for target in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(TargetUnusable, match="no regular file"):
+            put(target, b"new", overwrite=True)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("name", ["new/", "a\0b"])
+def test_a_name_that_no_file_has_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TargetUnusable, match="like a folder|null"):
+        put(f"{tmp_path}/{name}", b"new")  # type: ignore[arg-type]
+
+
+def test_without_hard_links_a_file_is_still_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    put(tmp_path / "it", b"new")
+    assert (tmp_path / "it").read_bytes() == b"new"
+    with (
+        pytest.raises(TargetExists, match="exists"),
+        replacing(tmp_path / "other", overwrite=False) as file,
+    ):
+        file.write(b"mine")
+        (tmp_path / "other").write_bytes(b"theirs")
+    assert (tmp_path / "other").read_bytes() == b"theirs"
+    assert names(tmp_path) == ["it", "other"]
+
+
+def test_without_locks_a_file_is_still_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no locks here")
+
+    monkeypatch.setattr("bundlekit.atomic._lock", refuse)
+    put(tmp_path / "it", b"new")
+    assert names(tmp_path) == ["it"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "[odd]*?.bundle", "ü", ".hidden", "漢" * 80])
 def test_any_name_that_the_system_takes_is_written(tmp_path: Path, name: str) -> None:
     put(tmp_path / name, b"new")
     put(tmp_path / name, b"newer", overwrite=True)

@@ -20,6 +20,7 @@ from bundlekit.errors import (
     TargetExists,
     TargetUnusable,
     TooNew,
+    TooOld,
     UnknownOption,
     UnsupportedObject,
     Unwritable,
@@ -84,6 +85,51 @@ def test_metadata_and_name_are_part_of_the_digest() -> None:
 def test_metadata_that_is_not_json_is_refused(metadata: Any) -> None:
     with pytest.raises(Unwritable, match="metadata is not JSON"):
         bundlekit.bundle(HALF, metadata=metadata)
+
+
+@pytest.mark.parametrize("metadata", [[1], "abc", 5, True, [("a", 1)]])
+def test_metadata_that_is_no_dict_is_refused(metadata: Any) -> None:
+    with pytest.raises(Unwritable, match="metadata is .*; expected a dict of JSON"):
+        bundlekit.bundle(HALF, metadata=metadata)
+
+
+def test_metadata_of_numpy_numbers_and_read_only_dicts_is_stored_as_json() -> None:
+    from types import MappingProxyType
+
+    import numpy as np
+
+    given = MappingProxyType({"loss": np.float64(1.5), "name": np.str_("x"), "pair": (1, 2)})
+    assert bundlekit.bundle(HALF, metadata=given).manifest.metadata == {
+        "loss": 1.5,
+        "name": "x",
+        "pair": [1, 2],
+    }
+
+
+def test_metadata_that_no_reader_would_accept_is_refused(tmp_path: Path) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(70):
+        deep = {"a": deep}
+    with pytest.raises(Unwritable, match="no reader would open this: .*deeper than 64"):
+        bundlekit.dump(HALF, tmp_path / "deep.bundle", metadata=deep)
+    assert list(tmp_path.glob("*.bundle*")) == []
+
+
+@pytest.mark.parametrize("name", [b"x", 3, "\ud800"])
+def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
+    with pytest.raises(Unwritable, match="name"):
+        bundlekit.bundle(HALF, name=name)
+
+
+def test_an_adapter_that_is_no_name_is_refused() -> None:
+    with pytest.raises(AdapterMissing, match="the adapter is 5; expected its name"):
+        bundlekit.bundle(HALF, 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", [None, 3, b"path", io.StringIO()])
+def test_a_target_that_is_none_is_refused_before_any_work(target: Any) -> None:
+    with pytest.raises(TargetUnusable, match="give a path or a file open in binary mode"):
+        bundlekit.dump(object(), target)
 
 
 def test_an_object_nobody_claims_is_an_error_naming_type_and_adapters() -> None:
@@ -185,6 +231,19 @@ class TestNestedParts:
         assert bundlekit.verify(data).unaudited == ("fraction",)
 
 
+def test_an_older_payload_names_the_version_to_install(
+    acme: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = bundlekit.dumps(HALF)
+    module = acme / "acme_bundle.py"
+    text = module.read_text()
+    module.write_text(text.replace("version = 2", "version = 3").replace("(1, 2)", "(3,)"))
+    sys.modules.pop("acme_bundle")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(TooOld, match=r"of version 2; .* reads 3; pip install 'acme-bundle==3\.1'"):
+        bundlekit.unbundle(data)
+
+
 def test_a_newer_payload_names_the_distribution_to_install(
     acme: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -200,6 +259,16 @@ def test_a_newer_payload_names_the_distribution_to_install(
 
 
 class TestBundle:
+    def test_its_manifest_is_nobody_elses(self, half: Bundle) -> None:
+        half.manifest.metadata["run"] = 8
+        assert half.manifest.metadata == {"run": 7}
+        assert half.manifest.digest == half.digest
+
+    def test_it_can_be_referred_to_weakly(self, half: Bundle) -> None:
+        import weakref
+
+        assert weakref.ref(half)() is half
+
     def test_it_is_a_value(self, half: Bundle) -> None:
         same = Bundle(bytes(half))
         assert same == half

@@ -104,6 +104,18 @@ def test_two_adapters_that_claim_one_type_are_both_named(install: Install, acme:
     assert bundlekit.bundle(Fraction(1, 2), "fraction").manifest.adapter == "fraction"
 
 
+def test_a_plug_in_that_is_installed_meanwhile_is_found(acme: Path, install: Install) -> None:
+    with pytest.raises(UnsupportedObject, match="complex"):
+        installed().claiming(1j)
+    source = adapter("complex", types=("builtins.complex",))
+    late = acme / "late-1.0.dist-info"
+    late.mkdir()
+    (acme / "late_module.py").write_text(source)
+    (late / "METADATA").write_text("Name: late\nVersion: 1.0\n")
+    (late / "entry_points.txt").write_text("[bundlekit.adapters]\ncomplex = late_module:A\n")
+    assert installed().claiming(1j).name == "complex"
+
+
 def test_an_adapter_that_is_no_default_is_used_when_named(install: Install, acme: Path) -> None:
     source = adapter("ratio", default=False)
     install("rival", "rival_module", source, {"ratio": "rival_module:A"})

@@ -2,25 +2,22 @@ from __future__ import annotations
 
 import io
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 import bundlekit
+from bundlekit.bundle_type import Bundle
 from bundlekit.errors import (
     BundleError,
     Damaged,
+    LimitExceeded,
     NotABundle,
     SourceMissing,
     SourceUnreadable,
     UnsupportedSource,
 )
 from bundlekit.source import FileSource, opened
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from bundlekit.bundle_type import Bundle
 
 
 class Stream(io.RawIOBase):
@@ -56,6 +53,99 @@ def test_every_kind_of_source_gives_the_same(half: Bundle, tmp_path: Path) -> No
             elif isinstance(source, io.IOBase) and source.seekable():
                 source.seek(0)
             assert bundlekit.unbundle(source) * 2 == 1  # type: ignore[arg-type]
+
+
+class Reader:
+    """Has nothing but `read`."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self) -> bytes:
+        return self._data
+
+
+class BytesPath:
+    """A path that is bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __fspath__(self) -> bytes:
+        return os.fsencode(self._path)
+
+
+def test_odd_sources_that_hold_bytes_are_read(half: Bundle, tmp_path: Path) -> None:
+    import gzip
+    import mmap
+    import pickle
+
+    import numpy as np
+
+    path = tmp_path / "half.bundle"
+    half.save(path)
+    (tmp_path / "half.gz").write_bytes(gzip.compress(bytes(half)))
+    with path.open("rb") as file, gzip.open(tmp_path / "half.gz") as zipped:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        array = np.frombuffer(bytes(half), "uint8")
+        sources = [
+            Reader(bytes(half)),
+            BytesPath(path),
+            mapped,
+            array,
+            pickle.PickleBuffer(bytes(half)),
+        ]
+        for source in (*sources, zipped):
+            assert Bundle(source) == half  # type: ignore[arg-type]
+
+
+def test_what_was_given_cannot_change_after_it_was_checked(half: Bundle) -> None:
+    from bundlekit.artifact import Artifact
+
+    data = bytearray(bytes(half))
+    with opened(data) as source:
+        found = Artifact(source)
+        data[:] = bytes(len(data))
+        assert bytes(found.read("fraction.json")) == b"[1,2]"
+
+
+@pytest.mark.parametrize("source", ["a\0b", Path("a\0b")])
+def test_a_name_that_no_file_has_is_refused(source: str | Path) -> None:
+    with pytest.raises(SourceUnreadable, match="null"):
+        bundlekit.unbundle(source)
+
+
+def test_a_closed_file_is_refused(half: Bundle) -> None:
+    file = io.BytesIO(bytes(half))
+    file.close()
+    with pytest.raises(SourceUnreadable, match="closed file"):
+        bundlekit.unbundle(file)
+
+
+def test_a_disk_that_fails_is_an_error(half: Bundle) -> None:
+    class Failing(io.BytesIO):
+        def readinto(self, buffer: object) -> int:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(SourceUnreadable, match="Input/output error"):
+        bundlekit.unbundle(Failing(bytes(half)))
+
+
+def test_a_huge_hole_is_refused_without_reading_it(tmp_path: Path) -> None:
+    with (tmp_path / "hole").open("wb") as file:
+        file.truncate(1 << 42)
+    for read in (Bundle, bundlekit.inspect, bundlekit.verify, bundlekit.unbundle):
+        with pytest.raises(NotABundle, match="starts with"):
+            read(tmp_path / "hole")
+
+
+def test_more_than_there_is_memory_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "small").touch()
+    with (tmp_path / "small").open("rb") as file:
+        source = FileSource(file, "it")
+        source.size = 1 << 62
+        with pytest.raises(LimitExceeded, match="more memory than there is"):
+            source.read(0, source.size)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -115,7 +205,7 @@ def test_what_was_read_does_not_change_with_the_file(half: Bundle, tmp_path: Pat
         assert bytes(data) == bytes(half)
 
 
-def test_inspecting_reads_only_the_end(half: Bundle, tmp_path: Path) -> None:
+def test_inspecting_reads_no_member(half: Bundle, tmp_path: Path) -> None:
     class Counting(FileSource):
         read_from: list[int] = []
 

@@ -116,6 +116,13 @@ def test_depth_is_counted_exactly(depth: int) -> None:
             decode(data)
 
 
+def test_the_number_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict_json, "MAX_VALUES", 1000)
+    assert decode(b"[" + b",".join([b'"a,b"'] * 999) + b"]")
+    with pytest.raises(LimitExceeded, match="at most 1,000 are read"):
+        decode(b"[" + b",".join([b"{}"] * 999) + b"]")
+
+
 def test_size_is_bounded() -> None:
     with pytest.raises(LimitExceeded, match=r"it has 100,002 bytes; at most 100,000 are read"):
         decode(b'"' + b"a" * 100_000 + b'"')

@@ -25,6 +25,12 @@ def test_the_demo_shows_that_everything_is_the_same(tmp_path: Path) -> None:
     assert bundlekit.inspect(tmp_path / "digits.bundle").name == "digits"
 
 
+def test_the_demo_does_not_start_where_it_could_not_keep_its_bundle(tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    with pytest.raises(bundlekit.TargetExists, match="there exists"):
+        demo.run(tmp_path / "there")
+
+
 @pytest.mark.parametrize("place", ["prediction", "next step/loss", "variable/0", "optimizer/0"])
 def test_the_demo_fails_where_something_differs(
     place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -77,6 +77,16 @@ def test_shared_objects_are_numbered_by_their_order(addresses: list[int]) -> Non
     assert numbers == [first_seen.index(address) + 1 for address in addresses]
 
 
+def test_a_config_made_to_fill_memory_does_not() -> None:
+    import tracemalloc
+
+    config = {"class_name": "A", "module": "keras", "config": {"k" * 100_000: [0] * 10_000}}
+    tracemalloc.start()
+    assert nodes.needs(config) == ()
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
 def test_reading_a_config_imports_no_framework() -> None:
     code = (
         "from bundlekit_keras import nodes; import sys\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -128,12 +127,3 @@ def test_random_functional_models_survive(recipe: dict[str, Any]) -> None:
         bundlekit.bundle(bundlekit.unbundle(bundled)).manifest.signature
         == bundled.manifest.signature
     )
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_every_kind_of_layer_that_is_drawn_is_one_that_has_an_effect(name: str) -> None:
-    import keras
-
-    tensor = keras.Input((3,))
-    shared = keras.layers.Dense(3)
-    assert layer(name, tensor, shared, 3, "float32") is not tensor

@@ -44,6 +44,24 @@ class Meddling(Forgetful):
         return dict(super().get_config())
 
 
+class Once(keras.layers.Layer):
+    """Changes itself when it is saved for the first time."""
+
+    saved = False
+
+    def build(self, input_shape: Any) -> None:
+        self.scale = self.add_weight(shape=(), initializer="zeros")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + self.scale
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        if not Once.saved:
+            Once.saved = True
+            self.scale.assign_add(1.0)
+
+
 class Registering(keras.layers.ReLU):
     """Registers something when it is asked for its config."""
 
@@ -67,7 +85,7 @@ def model(layer: type[keras.layers.Layer]) -> Any:
 
 
 def cases() -> Iterator[Case]:
-    for layer in (Forgetful, Meddling, Registering, Counting):
+    for layer in (Forgetful, Meddling, Once, Registering, Counting):
         made = model(layer)
         if hasattr(made.layers[0], "scale"):
             made.layers[0].scale.assign(2.0)

@@ -33,6 +33,7 @@ def test_what_does_not_survive_is_said(name: str, found: str, outcomes: dict[str
 
 def test_what_bundling_changes_is_seen(outcomes: dict[str, Outcome]) -> None:
     assert [difference.place for difference in outcomes["Meddling"].impure][:1] != []
+    assert outcomes["Once"].impure[0].place.startswith("variable/0")
     assert "registry" in [difference.place for difference in outcomes["Registering"].impure]
 
 
@@ -57,6 +58,12 @@ def test_an_interpreter_that_dies_shows_its_last_words(tmp_path: Path) -> None:
     )
     with pytest.raises(FreshProcessFailed, match=r"(?s)should write ended with 7:\nmy last words"):
         fresh_process(tmp_path / "dying.py")
+
+
+def test_an_interpreter_that_hangs_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "hanging.py").write_text("import time\ntime.sleep(60)\n")
+    with pytest.raises(FreshProcessFailed, match="should write was stopped after 2 seconds"):
+        fresh_process(tmp_path / "hanging.py", timeout=2)
 
 
 def test_a_missing_file_of_cases_is_an_error(tmp_path: Path) -> None:
