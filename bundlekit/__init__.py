@@ -7,15 +7,19 @@
 There is one way in each direction, and no step goes back. The modules, along that way:
 
 * `_bundle`: the verbs; the only module that sees all the others.
+* `packing`, `unpacking`: one object with all objects inside it, in each direction.
 * `_registry`: installed adapters, found by entry point, chosen by the object's type.
 * `adapter`: the protocol that adapters follow. Each representation of each family of
   objects is one short class in `adapters/`, and uses the framework's own serializer.
 * `manifest`: what an artifact says about itself, as frozen values with one spelling.
+* `tensor_index`: where in a member each variable's bytes lie.
 * `artifact`: a manifest and members to and from bytes; every digest.
-* `layout`: which zip archives are artifacts, record by record; every limit of size and name.
-* `source`: bytes, files and bundles as one thing that ranges are read from.
+* `layout`: which zip archives are artifacts, record by record.
+* `member_names`: which names are one file on every system.
+* `source`: bytes and files as one thing that ranges are read from.
 * `atomic`: files that are there whole or not at all.
 * `strict_json`: JSON in one spelling, read strictly.
+* `options`: an option that nobody knows is an error.
 * `bundle_type`, `card`: the bundle as an immutable value, and what a person sees of it.
 * `errors`: what can go wrong, as types.
 

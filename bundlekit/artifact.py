@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from bundlekit import layout
 from bundlekit.errors import Damaged, LimitExceeded, NoSuchMember, TargetUnusable, Unwritable
 from bundlekit.manifest import MAX_MANIFEST_SIZE, Manifest, Member
+from bundlekit.member_names import check_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -134,7 +135,7 @@ def write(
     Raises:
         Unwritable: a member's name, or the number of members, is not one of the format.
     """
-    layout.check_paths([*contents, layout.MANIFEST])
+    check_paths([*contents, layout.MANIFEST])
     if len(contents) >= layout.MAX_ENTRIES:
         raise Unwritable(f"{len(contents):,} members; at most {layout.MAX_ENTRIES - 1:,} fit")
     entries: list[layout.Entry] = []

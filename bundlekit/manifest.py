@@ -15,7 +15,6 @@ gets an answer that says so, and not one about an unknown field.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,9 +23,10 @@ import msgspec
 from bundlekit import strict_json
 from bundlekit._version import __version__
 from bundlekit.errors import Damaged, TooNew, Unwritable
+from bundlekit.tensor_index import Size, Tensor, Value, check_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 FORMAT_VERSION = 1
 """The version of the format that this release writes, and the newest that it reads.
@@ -41,10 +41,6 @@ MAX_MANIFEST_SIZE = 32 * 1024 * 1024
 """Bytes. Threat: a manifest made to fill the memory of whoever inspects it. A tensor takes
 about 150 bytes here, so this is room for 200,000 tensors; large models have 10,000."""
 
-MAX_RANK = 32
-"""Dimensions of a tensor. Threat: a shape whose product takes hours to compute. numpy stops at
-64, frameworks use up to eight."""
-
 MAX_MANIFEST_DEPTH = 64
 """Levels. Threat: nesting that exhausts a parser's stack. Each level of nested parts takes
 two, user metadata the rest; real ones stay below 20."""
@@ -52,37 +48,14 @@ two, user metadata the rest; real ones stay below 20."""
 MAX_PART_DEPTH = 16
 """Parts inside parts. Threat: as above. A pipeline in a search in a pipeline is three."""
 
-ITEM_SIZES: Mapping[str, int] = {
-    "bool": 1,
-    **{f"{kind}{bits}": bits // 8 for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
-    "float8_e4m3fn": 1,
-    "float8_e5m2": 1,
-    "bfloat16": 2,
-    "float16": 2,
-    "float32": 4,
-    "float64": 8,
-    "complex64": 8,
-    "complex128": 16,
-}
-"""The dtypes that a stored tensor may have, with the bytes of one item."""
-
 _OWNED = re.compile(r"(?P<owner>(?:parts/[^/]+/)*)(?!parts/).+", re.DOTALL)
 PART_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]{0,62}[A-Za-z0-9_\-])?")
 
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Size = Annotated[int, msgspec.Meta(ge=0)]
 Version = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A frozen, closed record.
-
-    Defaults are left out, so that a later optional field does not change the spelling of the
-    files that are already there.
-    """
-
-
-class Member(_Value, frozen=True, kw_only=True):
+class Member(Value, frozen=True, kw_only=True):
     """One stored file: where it is, how large, and the sha256 of its bytes in hex."""
 
     path: str
@@ -90,30 +63,7 @@ class Member(_Value, frozen=True, kw_only=True):
     sha256: Digest
 
 
-class Tensor(_Value, frozen=True, kw_only=True):
-    """Where one variable's bytes lie: `size` bytes at `offset` inside `member`, row-major."""
-
-    path: str
-    member: str
-    dtype: str
-    shape: tuple[Size, ...]
-    offset: Size
-    size: Size
-
-    def __post_init__(self) -> None:
-        if self.dtype not in ITEM_SIZES:
-            raise ValueError(f"tensor {self.path!r} has the unknown dtype {self.dtype!r}")
-        if len(self.shape) > MAX_RANK:
-            raise ValueError(f"tensor {self.path!r} has {len(self.shape)} dimensions")
-        needed = math.prod(self.shape) * ITEM_SIZES[self.dtype]
-        if needed != self.size:
-            raise ValueError(
-                f"tensor {self.path!r} says {self.size} bytes; "
-                f"{self.dtype}{list(self.shape)} takes {needed}"
-            )
-
-
-class TensorSpec(_Value, frozen=True, kw_only=True):
+class TensorSpec(Value, frozen=True, kw_only=True):
     """One input or output: its name, dtype, and shape; `None` is a dimension that varies."""
 
     name: str
@@ -121,21 +71,21 @@ class TensorSpec(_Value, frozen=True, kw_only=True):
     shape: tuple[Size | None, ...]
 
 
-class Signature(_Value, frozen=True, kw_only=True):
+class Signature(Value, frozen=True, kw_only=True):
     """What the object takes and gives, flattened in the framework's own order."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
 
-class Loss(_Value, frozen=True, kw_only=True):
+class Loss(Value, frozen=True, kw_only=True):
     """Something that this artifact does not keep, and why."""
 
     what: str
     why: str
 
 
-class Part(_Value, frozen=True, kw_only=True):
+class Part(Value, frozen=True, kw_only=True):
     """What is stored of one object: who wrote it, what it is, what it holds.
 
     A part's members are those below its prefix: none for the outermost part,
@@ -215,7 +165,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         for prefix, part in self.walk():
             if prefix.count("/") > 2 * MAX_PART_DEPTH:
                 raise ValueError(f"parts are nested deeper than {MAX_PART_DEPTH} levels")
-            _check_tensors(prefix, part.tensors, sizes)
+            check_tensors(prefix, part.tensors, sizes)
         _check_owners(paths, [prefix for prefix, _ in self.walk()])
 
     def encode(self) -> bytes:
@@ -303,26 +253,6 @@ def _check_versions(raw: object) -> None:
                 supported=FORMAT_VERSION,
                 written_by=writer,
             )
-
-
-def _check_tensors(prefix: str, tensors: tuple[Tensor, ...], sizes: Mapping[str, int]) -> None:
-    ends: dict[str, int] = {}
-    paths = [tensor.path for tensor in tensors]
-    if len(set(paths)) != len(paths):
-        raise ValueError("two tensors have the same path")
-    for tensor in sorted(tensors, key=lambda tensor: (tensor.member, tensor.offset, tensor.size)):
-        member = prefix + tensor.member
-        if member not in sizes or tensor.member.startswith("parts/"):
-            raise ValueError(f"tensor {tensor.path!r} lies in {member!r}, which is no member")
-        end = tensor.offset + tensor.size
-        if end > sizes[member]:
-            raise ValueError(
-                f"tensor {tensor.path!r} ends at byte {end} of {member!r}, "
-                f"which has {sizes[member]}"
-            )
-        if tensor.size and tensor.offset < ends.get(member, 0):
-            raise ValueError(f"tensor {tensor.path!r} overlaps another one in {member!r}")
-        ends[member] = max(end, ends.get(member, 0))
 
 
 def owner_of(path: str) -> str:

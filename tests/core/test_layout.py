@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bundlekit import layout
 from bundlekit.errors import BundleError, Damaged, LimitExceeded, NotABundle, Unwritable
 from bundlekit.layout import ALIGNMENT, Entry
+from bundlekit.member_names import check_paths
 from bundlekit.source import MemorySource
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def contents(draw: st.DrawFn) -> list[tuple[str, bytes, bool]]:
 @given(contents())
 def test_what_is_written_is_read(members: list[tuple[str, bytes, bool]]) -> None:
     try:
-        layout.check_paths(path for path, _, _ in members)
+        check_paths(path for path, _, _ in members)
     except Unwritable:
         return
     data = archive(members)
@@ -83,7 +84,7 @@ def test_tensors_are_aligned_and_the_first_lies_at_512(
 
 def read_or_skip(members: list[tuple[str, bytes, bool]]) -> tuple[Entry, ...]:
     try:
-        layout.check_paths(path for path, _, _ in members)
+        check_paths(path for path, _, _ in members)
     except Unwritable:
         return ()
     return read(archive(members))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bundlekit import manifest as manifests
 from bundlekit.errors import Damaged, LimitExceeded, TooNew, Unwritable
-from bundlekit.manifest import FORMAT_VERSION, ITEM_SIZES, Loss, Manifest, Member, Part, Tensor
+from bundlekit.manifest import FORMAT_VERSION, Loss, Manifest, Member, Part
+from bundlekit.tensor_index import ITEM_SIZES, Tensor
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,8}", fullmatch=True)
 DIGESTS = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)

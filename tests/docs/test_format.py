@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 import bundlekit
-from bundlekit import layout, manifest
+from bundlekit import layout, manifest, member_names, tensor_index
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 
@@ -97,7 +97,7 @@ def records(kind: Any) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "kind", [manifest.Member, manifest.Tensor, manifest.TensorSpec, manifest.Loss]
+    "kind", [manifest.Member, tensor_index.Tensor, manifest.TensorSpec, manifest.Loss]
 )
 def test_the_page_names_the_fields_of_inner_records(kind: Any) -> None:
     quoted = set(re.findall(r"[`\"](\w+)[`\"]", PAGE))
@@ -105,7 +105,7 @@ def test_the_page_names_the_fields_of_inner_records(kind: Any) -> None:
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    for value in (f"{layout.MAX_ENTRIES:,}", f"{layout.MAX_PATH_SIZE:,} bytes"):
+    for value in (f"{layout.MAX_ENTRIES:,}", f"{member_names.MAX_PATH_SIZE:,} bytes"):
         assert value in PAGE
     assert f"at most {layout.MAX_DIRECTORY_SIZE // 2**20} MiB" in PAGE
     assert f"at most {manifest.MAX_MANIFEST_SIZE // 2**20} MiB" in PAGE
@@ -115,6 +115,6 @@ def test_the_limits_are_those_of_the_code() -> None:
 
 
 def test_the_dtypes_are_those_of_the_code() -> None:
-    for dtype in manifest.ITEM_SIZES:
+    for dtype in tensor_index.ITEM_SIZES:
         base = re.sub(r"(?<=int)(16|32)$", "8", dtype)
         assert base in PAGE or dtype in PAGE
