@@ -191,7 +191,7 @@ def _check(
     value = mine[0].value
     if len(mine) == 1 and not isinstance(value, str) and value.ndim == 0:
         return what, True, f"{float(value):.6f}"
-    return what, True, f"{len(mine)} arrays, bit for bit"
+    return what, True, f"{len(mine)} array{'s' * (len(mine) > 1)}, bit for bit"
 
 
 def _check_accuracy(

@@ -17,6 +17,8 @@ from bundlekit_keras import internals
 from bundlekit_keras.custom_objects import is_built_in
 from bundlekit_keras.framework import require_keras
 
+_FRAMEWORKS = frozenset({"keras", "tensorflow", "jax", "torch"})
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -155,8 +157,10 @@ def _slots_fit(model: Any) -> bool:
 
 
 def _require_own_name(function: object, where: str) -> None:
-    if not isinstance(function, FunctionType) or function.__module__.startswith("keras."):
+    if not isinstance(function, FunctionType):
         return
+    if str(function.__module__).partition(".")[0] in _FRAMEWORKS:
+        return  # tf.nn.relu comes back as Keras' relu, which does the same
     name = function.__name__
     if is_built_in(name) and require_keras().saving.get_registered_name(function) == name:
         raise Unwritable(

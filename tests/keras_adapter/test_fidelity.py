@@ -22,6 +22,7 @@ Y = np.ones((8, 1), dtype="float32")
 def fitted(*layers: Any, **compiled: Any) -> Any:
     import keras
 
+    keras.utils.set_random_seed(4)
     inner = layers or (keras.layers.Dense(3), keras.layers.Dense(1))
     model = keras.Sequential([keras.Input((4,)), *inner])
     model.compile(**{"optimizer": "adam", "loss": "mse", **compiled})
@@ -81,13 +82,14 @@ def test_a_mixed_policy_of_the_process_comes_back_in_another() -> None:
     keras.config.set_dtype_policy("mixed_float16")
     try:
         model = fitted()
+        model.fit(X, Y, epochs=20, verbose=0)  # the first steps overflow and are skipped
         assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
         bundled = bundlekit.bundle(model)
     finally:
         keras.config.set_dtype_policy("float32")
     restored = bundlekit.unbundle(bundled)
     assert isinstance(restored.optimizer, keras.optimizers.LossScaleOptimizer)
-    assert int(restored.optimizer.iterations) == int(model.optimizer.iterations) == 1
+    assert int(restored.optimizer.iterations) == int(model.optimizer.iterations) > 0
     assert restored.dtype_policy.name == "mixed_float16"
     assert keras.config.dtype_policy().name == "float32"
 
@@ -187,6 +189,14 @@ def test_functions_of_keras_and_of_other_names_pass() -> None:
     model = fitted(layer, loss=keras.losses.mean_squared_error)
     restored = bundlekit.unbundle(bundlekit.bundle(model), custom_objects={"plain": plain})
     assert (restored.predict(X, verbose=0) == model.predict(X, verbose=0)).all()
+
+
+def test_functions_of_the_backend_come_back_as_those_of_keras() -> None:
+    import keras
+    import tensorflow as tf
+
+    model = fitted(keras.layers.Dense(3, activation=tf.nn.relu), keras.layers.Dense(1))
+    assert_roundtrip(model, X, fresh_process=False)
 
 
 @pytest.mark.parametrize("word", ["two\nlines", "end\r", "\x85", "a\u2028b"])
