@@ -224,7 +224,7 @@ def build(**fields: Any) -> Manifest:
             },
             Manifest,
         )
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, TypeError) as error:
         raise Unwritable(f"no manifest can hold this: {error}") from error
 
 

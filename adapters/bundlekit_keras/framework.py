@@ -43,7 +43,8 @@ def environment() -> dict[str, str]:
     return {
         "keras": keras.__version__,
         "backend": backend,
-        backend: importlib.import_module(backend).__version__,
+        # PyTorch's is a class of its own, and tensorflow-cpu is no distribution "tensorflow".
+        backend: str(importlib.import_module(backend).__version__),
         "numpy": metadata.version("numpy"),
         "h5py": metadata.version("h5py"),
     }

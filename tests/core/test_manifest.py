@@ -257,6 +257,8 @@ def test_values_are_frozen() -> None:
 def test_what_no_manifest_can_hold_is_refused_when_building() -> None:
     with pytest.raises(Unwritable, match="payload_version"):
         manifests.build(**{**simple(), "payload_version": 0})
+    with pytest.raises(Unwritable, match="Encoding objects of type object"):
+        manifests.build(**{**simple(), "environment": {"torch": object()}})
 
 
 def test_a_tensor_may_not_point_into_a_part() -> None:
