@@ -1,14 +1,24 @@
 """One self-contained, versioned, verifiable byte artifact for a live model, and back.
 
-    bundle:    object -> registry (who) -> adapter.pack (members) -> manifest -> artifact -> bytes
+    bundle:    object -> registry (who) -> adapter.pack (members, custom objects)
+                      -> travel (how those get there) -> manifest -> artifact -> bytes
     unbundle:  bytes -> artifact (layout, manifest, digests) -> registry (who)
-                     -> adapter.audit (needs) -> adapter.unpack -> object
+                     -> adapter.audit (needs) -> resolution (given, known, trusted)
+                     -> adapter.unpack -> object
 
 There is one way in each direction, and no step goes back. The modules, along that way:
 
 * `_bundle`: the verbs; the only module that sees all the others.
 * `packing`, `unpacking`: one object with all objects inside it, in each direction.
 * `_registry`: installed adapters, found by entry point, chosen by the object's type.
+* `need`: a class or function of the user's that an artifact takes from outside.
+* `travel`: how it gets into another process, by reference or by value.
+* `source_code`, `by_value`, `code_pickler`: its source text, and itself as bytes.
+* `trust`: what a caller allows to be imported and run.
+* `resolution`: every need found, in a fixed order, before anything is built.
+* `trusted_import`, `missing`: its fifth step; what it says of what was not found.
+* `verification`: every check that needs no framework.
+* `rebuilding`: a trial, when bundling, that the object comes back.
 * `adapter`: the protocol that adapters follow. Each representation of each family of
   objects is one short class in `adapters/`, and uses the framework's own serializer.
 * `manifest`: what an artifact says about itself, as frozen values with one spelling.
@@ -39,10 +49,13 @@ from bundlekit.errors import (
     AdapterBroken,
     AdapterConflict,
     AdapterMissing,
+    AmbiguousCustomObject,
     BundleError,
     BundleWarning,
     Damaged,
     FrameworkMissing,
+    InvalidCustomObject,
+    InvalidTrust,
     LimitExceeded,
     MissingCustomObjects,
     NoSuchMember,
@@ -66,6 +79,7 @@ if TYPE_CHECKING:
     from bundlekit._bundle import bundle, dump, dumps, inspect, load, loads, unbundle, verify
     from bundlekit.bundle_type import Bundle
     from bundlekit.manifest import Manifest
+    from bundlekit.trust import Trust
 
 _HOMES = {
     "bundlekit._bundle": (
@@ -73,6 +87,7 @@ _HOMES = {
     ),
     "bundlekit.bundle_type": ("Bundle",),
     "bundlekit.manifest": ("Manifest",),
+    "bundlekit.trust": ("Trust",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -80,11 +95,14 @@ __all__ = [
     "AdapterBroken",
     "AdapterConflict",
     "AdapterMissing",
+    "AmbiguousCustomObject",
     "Bundle",
     "BundleError",
     "BundleWarning",
     "Damaged",
     "FrameworkMissing",
+    "InvalidCustomObject",
+    "InvalidTrust",
     "LimitExceeded",
     "Manifest",
     "MissingCustomObjects",
@@ -99,6 +117,7 @@ __all__ = [
     "TargetUnusable",
     "TooNew",
     "TooOld",
+    "Trust",
     "UnknownOption",
     "UnsupportedObject",
     "UnsupportedSource",

@@ -2,34 +2,35 @@
 
 bundle:    object -> registry (who) -> adapter.pack (members) -> manifest -> artifact -> bytes
 unbundle:  bytes -> artifact (layout, manifest) -> registry (who) -> members (digests)
-                 -> adapter.audit (needs) -> adapter.unpack -> object
+                 -> adapter.audit (needs) -> resolution (what was given, known, trusted)
+                 -> adapter.unpack -> object
 """
 
 from __future__ import annotations
 
 import io
-import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from bundlekit import strict_json
-from bundlekit._registry import installed
 from bundlekit.artifact import Artifact
 from bundlekit.atomic import replacing, require_writable
 from bundlekit.bundle_type import Bundle
-from bundlekit.errors import TargetUnusable, Unwritable
+from bundlekit.errors import TargetUnusable
 from bundlekit.options import require_known
-from bundlekit.packing import pack
+from bundlekit.packing import pack, require_plain
+from bundlekit.rebuilding import is_wanted, require_rebuilt
+from bundlekit.resolution import require_objects, resolve
 from bundlekit.source import opened
+from bundlekit.trust import Trust
 from bundlekit.unpacking import adapters_of, payload_of, restore
+from bundlekit.verification import Verification, verified
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from bundlekit.adapter import Need
     from bundlekit.manifest import Manifest
+    from bundlekit.packing import Packed
     from bundlekit.source import Buffer, Readable, Source
 
 
@@ -39,6 +40,8 @@ def bundle(
     *,
     name: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    code: str = "auto",
+    check: str = "config",
     **options: object,
 ) -> Bundle:
     """Turn a live object into one self-contained artifact; the object is not changed.
@@ -50,19 +53,29 @@ def bundle(
         adapter: the representation to use; by default the one that claims the object's type.
         name: what to call it in the manifest, instead of the object's own name.
         metadata: any JSON of yours, stored in the manifest.
+        code: how classes and functions of yours travel. `auto`: by reference where a fresh
+            interpreter could import them, otherwise by value, as code in the artifact.
+            `reference`: only so; what cannot be imported is an error. `value`: all by value,
+            lambdas too.
+        check: what is tried before anything is written. `config`: that configs can be read back,
+            from signatures, without building. `rebuild`: the object is rebuilt from what will be
+            stored, with nothing but what it needs, and compared.
         **options: of the adapter.
 
     Raises:
         UnsupportedObject: no installed adapter takes the object.
         UnknownOption: the adapter has no such option; the message names the closest.
         NotBuilt: the model has no weights yet.
+        Unwritable: what would not come back; the message names the class and the place.
         BundleError: the base of all that can go wrong.
 
     Example:
         >>> bundled = bundlekit.bundle(model, metadata={"run": 7})  # doctest: +SKIP
         >>> bundled.save("model.bundle")  # doctest: +SKIP
     """
-    return Bundle(dumps(obj, adapter, name=name, metadata=metadata, **options))
+    return Bundle(
+        dumps(obj, adapter, name=name, metadata=metadata, code=code, check=check, **options)
+    )
 
 
 def dumps(
@@ -71,6 +84,8 @@ def dumps(
     *,
     name: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    code: str = "auto",
+    check: str = "config",
     **options: object,
 ) -> bytes:
     """Turn a live object into the bytes of an artifact; see `bundle`.
@@ -78,8 +93,8 @@ def dumps(
     Example:
         >>> data = bundlekit.dumps(model)  # doctest: +SKIP
     """
-    plain = _require_plain(name, metadata)
-    packed = pack(obj, adapter, name=name, options=options, general=("name", "metadata"))
+    plain = require_plain(name, metadata)
+    packed = _pack(obj, adapter, check, name=name, code=code, options=options)
     file = io.BytesIO()
     packed.write(file, plain)
     return file.getvalue()
@@ -93,6 +108,8 @@ def dump(
     overwrite: bool = False,
     name: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    code: str = "auto",
+    check: str = "config",
     **options: object,
 ) -> str:
     """Write a live object's artifact to a file, whole or not at all; see `bundle`.
@@ -104,6 +121,8 @@ def dump(
         overwrite: whether a file at the path may be replaced.
         name: what to call it in the manifest.
         metadata: any JSON of yours.
+        code: how classes and functions of yours travel.
+        check: what is tried before anything is written.
         **options: of the adapter.
 
     Returns:
@@ -117,15 +136,14 @@ def dump(
     Example:
         >>> bundlekit.dump(model, "model.bundle")  # doctest: +SKIP
     """
-    plain = _require_plain(name, metadata)
+    plain = require_plain(name, metadata)
     if isinstance(target, str | os.PathLike):
         require_writable(target, overwrite=overwrite)
     elif not _is_binary_file(target):
         raise TargetUnusable(
             f"cannot write to {target!r}; give a path or a file open in binary mode", target=target
         )
-    general = ("overwrite", "name", "metadata")
-    packed = pack(obj, adapter, name=name, options=options, general=general)
+    packed = _pack(obj, adapter, check, "overwrite", name=name, code=code, options=options)
     if not isinstance(target, str | os.PathLike):
         return packed.write(target, plain).digest
     with replacing(target, overwrite=overwrite) as file:
@@ -136,43 +154,63 @@ def unbundle(
     source: Bundle | Readable,
     *,
     custom_objects: Mapping[str, object] | None = None,
+    trust: Trust | Iterable[str] | None = None,
     **options: object,
 ) -> Any:
     """Turn an artifact back into the object, in any process.
 
     Everything is checked before anything is built: size, layout, manifest, digests, and what
     the artifact needs. Nothing that it carries or names is executed or imported but the
-    built-in classes of its framework and what is given here.
+    built-in classes of its framework, what is given here, and what is trusted here.
+
+    Classes and functions are looked for, all of them before anything is built, in
+    `custom_objects`, in the scopes that are open (merged), among what this process has bundled, in
+    the framework's registry, and then, if trusted, by import and in the artifact's own code.
 
     Args:
         source: a `Bundle`, bytes, a path, or a binary file, seekable or not.
-        custom_objects: classes and functions that the object is made of, by name.
+        custom_objects: classes and functions that the object is made of, by registered name
+            (`acme>Scale`), plain name (`Scale`) or reference (`acme.layers:Scale`).
+        trust: packages, modules and objects that may be imported, as in
+            `["acme", "other.layers:Scale"]`; or a `Trust`, which can also allow code by value.
         **options: of the adapter.
 
     Raises:
         NotABundle, Damaged, LimitExceeded, TooNew: the source is not sound.
         AdapterMissing, FrameworkMissing: what to install to restore it.
-        MissingCustomObjects: all classes and functions that should have been given.
+        MissingCustomObjects: all classes and functions that were not found, and the
+            `custom_objects=` and `trust=` that would do.
+        Refused: the artifact asks for what is not allowed.
+        InvalidTrust: `trust` is a bare boolean, or names what is no name.
         NotRestorable: the framework failed to build it.
 
     Example:
         >>> model = bundlekit.unbundle("model.bundle")  # doctest: +SKIP
     """
+    trusted = Trust.of(trust)
+    given = require_objects(custom_objects)
     with _opened(source) as found:
         artifact = Artifact(found)
-        adapters = adapters_of(artifact.manifest)
+        adapters = adapters_of(artifact.manifest, artifact.manifest.environment)
         own = adapters[artifact.manifest.adapter]
-        require_known(
-            options, adapter=own.name, own=own.adapter.unpack_options, general=["custom_objects"]
-        )
+        general = ("custom_objects", "trust")
+        require_known(options, adapter=own.name, own=own.adapter.unpack_options, general=general)
         payload = payload_of(artifact)
-    return restore(payload, adapters, custom_objects=custom_objects or {}, options=options)
+    return restore(
+        payload,
+        adapters,
+        find=lambda asked: resolve(asked, given, trusted),
+        custom_objects=given,
+        python=artifact.manifest.environment.get("python"),
+        options=options,
+    )
 
 
 def load(
     source: Bundle | Readable,
     *,
     custom_objects: Mapping[str, object] | None = None,
+    trust: Trust | Iterable[str] | None = None,
     **options: object,
 ) -> Any:
     """Read an artifact from a file; the same as `unbundle`, under the name that pairs with `dump`.
@@ -180,13 +218,14 @@ def load(
     Example:
         >>> model = bundlekit.load("model.bundle")  # doctest: +SKIP
     """
-    return unbundle(source, custom_objects=custom_objects, **options)
+    return unbundle(source, custom_objects=custom_objects, trust=trust, **options)
 
 
 def loads(
     data: Buffer,
     *,
     custom_objects: Mapping[str, object] | None = None,
+    trust: Trust | Iterable[str] | None = None,
     **options: object,
 ) -> Any:
     """Read an artifact from bytes; the same as `unbundle`, under the name that pairs with `dumps`.
@@ -194,7 +233,7 @@ def loads(
     Example:
         >>> model = bundlekit.loads(data)  # doctest: +SKIP
     """
-    return unbundle(data, custom_objects=custom_objects, **options)
+    return unbundle(data, custom_objects=custom_objects, trust=trust, **options)
 
 
 def inspect(source: Bundle | Readable) -> Manifest:
@@ -214,20 +253,6 @@ def inspect(source: Bundle | Readable) -> Manifest:
         return Artifact(found).manifest
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What `verify` has checked and found sound."""
-
-    manifest: Manifest
-    digest: str
-    size: int
-    """Bytes of the whole artifact."""
-    needs: tuple[Need, ...]
-    """The classes and functions that restoring it takes."""
-    unaudited: tuple[str, ...]
-    """Adapters that the artifact names and this environment cannot ask."""
-
-
 def verify(source: Bundle | Readable) -> Verification:
     """Check everything that can be checked without a framework; see `Verification`.
 
@@ -242,21 +267,23 @@ def verify(source: Bundle | Readable) -> Verification:
         '5f3a…'
     """
     with _opened(source) as found:
-        artifact = Artifact(found)
-        payload = payload_of(artifact)
-        artifact.check_crc()
-    usable = {record.name: record.adapter for record in installed().usable}
-    needs: list[Need] = []
-    unaudited: list[str] = []
-    for inner in payload.walk():
-        adapter = usable.get(inner.part.adapter)
-        if adapter is None or inner.part.payload_version not in adapter.reads:
-            unaudited.append(inner.part.adapter)
-        else:
-            needs.extend(adapter.audit(inner))
-    return Verification(
-        artifact.manifest, artifact.digest, artifact.source.size, tuple(needs), tuple(unaudited)
-    )
+        return verified(Artifact(found))
+
+
+def _pack(
+    obj: Any,
+    adapter: str | None,
+    check: str,
+    *general: str,
+    options: Mapping[str, object],
+    **given: Any,
+) -> Packed:
+    rebuild = is_wanted(check)
+    known = ("name", "metadata", "code", "check", *general)
+    packed = pack(obj, adapter, options=options, general=known, **given)
+    if rebuild:
+        require_rebuilt(obj, packed)
+    return packed
 
 
 def _is_binary_file(target: Any) -> bool:
@@ -265,14 +292,3 @@ def _is_binary_file(target: Any) -> bool:
 
 def _opened(source: Bundle | Readable) -> AbstractContextManager[Source]:
     return opened(source.data if isinstance(source, Bundle) else source)
-
-
-def _require_plain(name: str | None, metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Refuse a name or metadata that no manifest holds, before any work is done."""
-    if not isinstance(name, str | None):
-        raise Unwritable(f"name is {name!r}; expected a string")
-    if not isinstance(metadata, Mapping | None):
-        raise Unwritable(f"metadata is {type(metadata).__name__}; expected a dict of JSON")
-    encoded = strict_json.encode([name, dict(metadata or {})], what="name or metadata")
-    plain: list[Any] = json.loads(encoded)
-    return dict(plain[1])

@@ -15,6 +15,7 @@ from functools import lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from bundlekit.adapter import Known
 from bundlekit.errors import (
     AdapterBroken,
     AdapterConflict,
@@ -24,7 +25,7 @@ from bundlekit.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from bundlekit.adapter import Adapter
 
@@ -61,6 +62,11 @@ class Installed(Record):
     """One that can be used."""
 
     adapter: Adapter
+
+    def known(self) -> Known:
+        """Give what the adapter's framework knows by name; nothing, where it has no way to."""
+        known: Callable[[], Known] | None = getattr(self.adapter, "known", None)
+        return known() if known else Known()
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bundlekit import strict_json
 from bundlekit.errors import Damaged
 from bundlekit.manifest import Loss, Part, Signature, TensorSpec
+from bundlekit.need import Need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +52,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Adapter",
     "Context",
+    "CustomObject",
     "Description",
+    "Known",
     "Loss",
     "Need",
     "Out",
@@ -81,25 +84,36 @@ class Description:
     parameters: int | None = None
     capabilities: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
+    custom_objects: tuple[CustomObject, ...] = ()
+    """The classes and functions of the user's that restoring it takes."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Names and versions of what the object was made with: framework, backend, …"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Need:
-    """A class or function that an artifact needs and does not define in the framework's terms."""
+class CustomObject:
+    """A class or function that `pack` met and that is not the framework's own."""
 
+    obj: Any
+    """The live class or function."""
     name: str
     """The name that the framework registers it under, such as `acme>Scale`."""
-    module: str | None
-    """The module that it came from, where the artifact tells."""
+    kind: str
+    """What it is in the framework's terms: `layer`, `loss`, `function`, …, or `lambda`."""
     where: tuple[str, ...]
-    """The places in the artifact that need it, in order."""
+    """The places in the artifact that use it, in order."""
 
-    @property
-    def short_name(self) -> str:
-        """The name without its package."""
-        return self.name.rpartition(">")[2]
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a framework knows by name in this process, without anything being imported."""
+
+    scoped: Mapping[str, object] = field(default_factory=dict)
+    """Objects of the scopes that the calling thread has open, the inner one's first."""
+    registered: Mapping[str, object] = field(default_factory=dict)
+    """Objects of the registry of the process."""
+    elsewhere: Mapping[str, object] = field(default_factory=dict)
+    """Objects of scopes that other threads have open; used where their source is the recorded."""
 
 
 class Out(Protocol):
@@ -129,6 +143,7 @@ class Payload:
         part: what the manifest says of the object.
         members: the bytes of its members by path, relative to the object.
         parts: the objects inside it, by name.
+        code: the members that hold code by value, by path; they are no business of adapters.
     """
 
     def __init__(
@@ -136,9 +151,11 @@ class Payload:
         part: Part,
         members: Mapping[str, Buffer],
         parts: Mapping[str, Payload],
+        code: Mapping[str, Buffer] | None = None,
     ) -> None:
         self.part = part
         self.parts = parts
+        self.code = code or {}
         self._members = members
         self._parsed: dict[str, Any] = {}
 
@@ -197,12 +214,20 @@ class Context:
     """Classes and functions by name, as the caller gave them."""
     needs: tuple[Need, ...] = ()
     """What `audit` found in this payload."""
+    objects: Mapping[Need, object] = field(default_factory=dict)
+    """The class or function for each need: all of them, found before anything is built."""
+    isolated: bool = False
+    """Whether nothing but `objects` may be used: neither scopes nor registries of the process."""
     options: Mapping[str, object] = field(default_factory=dict)
     """The adapter's own options."""
 
 
 class Adapter(Protocol):
-    """One representation of one family of objects."""
+    """One representation of one family of objects.
+
+    An adapter of a framework that has scopes or a registry of the user's classes may have a fourth
+    method, `known(self) -> Known`, which tells what is in them and imports nothing.
+    """
 
     name: str
     """What users call it: `bundle(obj, "name")`."""

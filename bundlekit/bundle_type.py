@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import SupportsIndex
 
+    from bundlekit.need import Need
     from bundlekit.source import Readable
 
 
@@ -70,6 +71,30 @@ class Bundle:
     def members(self) -> tuple[str, ...]:
         """The paths of the stored files, sorted, without the manifest."""
         return tuple(member.path for member in self._artifact.manifest.members)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The classes and functions that restoring it takes from outside, by the adapters' audit.
+
+        Nothing is imported but the adapters, and no code is run. What a caller would have to trust
+        is each need's `reference`, or its code.
+
+        Raises:
+            Damaged, Refused: the artifact is not sound, or asks for what nobody may allow.
+        """
+        from bundlekit.unpacking import needs_of, payload_of
+
+        return needs_of(payload_of(self._artifact, whole=False))[0]
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The readable source of code that travels by value, by what it is called in the artifact.
+
+        It is there for people to read; what runs, if it is trusted, is the pickle beside it.
+        """
+        from bundlekit.unpacking import sources_of
+
+        return sources_of(self._artifact)
 
     def read(self, member: str) -> bytes:
         """Give a member's bytes, checked against its digest.

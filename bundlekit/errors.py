@@ -128,17 +128,37 @@ class NotBuilt(BundleError, ValueError):
 
 
 class MissingCustomObjects(BundleError, LookupError):
-    """The artifact needs classes or functions that the caller has not given.
+    """The artifact needs classes or functions that were not found; nothing was built.
 
     Attributes:
-        missing: what is needed and was not found, in the order of the config.
+        missing: all of them, in the order of the config.
+        reasons: for each, why it was not found.
+        custom_objects: the names under which they can be given.
+        trust: the references that `trust=` would have to name.
+        code: whether some can only be had with `Trust(code=True)`.
     """
 
     missing: tuple[Need, ...]
+    reasons: tuple[str, ...]
+    custom_objects: tuple[str, ...]
+    trust: tuple[str, ...]
+    code: bool
+
+
+class AmbiguousCustomObject(BundleError, ValueError):
+    """A plain name in `custom_objects=` fits two different objects that are needed."""
+
+
+class InvalidCustomObject(BundleError, TypeError):
+    """What was given as a custom object is no class, or no function, where one is needed."""
+
+
+class InvalidTrust(BundleError, TypeError, ValueError):
+    """`trust=` is a bare boolean, or holds what is no name of a package, module or object."""
 
 
 class Refused(BundleError, PermissionError):
-    """The artifact asks to run code that it carries; nothing of it was run."""
+    """The artifact asks for what is not allowed; nothing of it was imported or run."""
 
 
 class NotRestorable(BundleError, RuntimeError):

@@ -23,6 +23,7 @@ import msgspec
 from bundlekit import strict_json
 from bundlekit._version import __version__
 from bundlekit.errors import Damaged, TooNew, Unwritable
+from bundlekit.need import Digest, Need  # noqa: TC001 - msgspec reads the annotations
 from bundlekit.tensor_index import Size, Tensor, Value, check_tensors
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ MAX_PART_DEPTH = 16
 _OWNED = re.compile(r"(?P<owner>(?:parts/[^/]+/)*)(?!parts/).+", re.DOTALL)
 PART_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]{0,62}[A-Za-z0-9_\-])?")
 
-Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Version = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -112,6 +112,8 @@ class Part(Value, frozen=True, kw_only=True):
     """What the restored object can do, computed from this object: `predict`, `fit`, …"""
     losses: tuple[Loss, ...] = ()
     """What is not kept."""
+    custom_objects: tuple[Need, ...] = ()
+    """The classes and functions of the user's that restoring it takes."""
     tensors: tuple[Tensor, ...] = ()
     """The tensor index: paths of members are relative to the part, as everywhere in it."""
     parts: dict[str, Part] = msgspec.field(default_factory=dict)
@@ -123,6 +125,9 @@ class Part(Value, frozen=True, kw_only=True):
         for name in self.parts:
             if not PART_NAME.fullmatch(name):
                 raise ValueError(f"the part name {name!r} is not of the form {PART_NAME.pattern}")
+        codes = [need.code for need in self.custom_objects if need.code]
+        if len(codes) != len(set(codes)):
+            raise ValueError("two custom objects have the same code")
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, Part]]:
         """Yield every part with the prefix of its members, this one first."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from bundlekit import manifest as manifests
-from bundlekit import strict_json
+from bundlekit import strict_json, travel
 from bundlekit._registry import installed
 from bundlekit._version import __version__
 from bundlekit.adapter import Payload
@@ -17,10 +19,11 @@ from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
 from bundlekit.options import require_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from bundlekit._registry import Installed
     from bundlekit.adapter import Description
+    from bundlekit.need import Need
     from bundlekit.source import Buffer
 
 
@@ -32,6 +35,8 @@ class Packed:
     contents: Mapping[str, Content]
     """Its members and those of all objects in it, by their full paths."""
     environment: Mapping[str, str]
+    objects: Mapping[Need, object]
+    """The live classes and functions that it takes."""
 
     def write(self, file: IO[bytes], metadata: Mapping[str, Any]) -> Manifest:
         """Write the artifact, front to back."""
@@ -49,6 +54,7 @@ def pack(
     *,
     name: str | None = None,
     options: Mapping[str, object],
+    code: str = "auto",
     general: Iterable[str] = (),
     prefix: str = "",
 ) -> Packed:
@@ -59,6 +65,7 @@ def pack(
         adapter: the adapter to use, or `None` for the one that claims the object's type.
         name: what to call it instead of its own name.
         options: the adapter's.
+        code: how classes and functions of the user's travel, see `travel.pack`.
         general: names of options that are not the adapter's, for the error about unknown ones.
         prefix: where its members go.
 
@@ -69,32 +76,56 @@ def pack(
     """
     chosen = installed().choose(obj, adapter)
     require_known(options, adapter=chosen.name, own=chosen.adapter.pack_options, general=general)
-    out = _Out(prefix)
+    out = _Out(prefix, code)
     described = chosen.adapter.pack(obj, out, options)
+    carried = travel.pack(described.custom_objects, code)
     contents = {prefix + path: content for path, content in out.contents.items()}
+    contents |= {prefix + path: Content(data) for path, data in carried.members.items()}
     environment = {**_environment(), chosen.distribution: chosen.distribution_version}
     environment |= described.environment
     for inner in out.parts.values():
         contents |= inner.contents
         environment |= inner.environment
     parts = {key: inner.payload for key, inner in out.parts.items()}
-    part = _part(obj, chosen, described, name, {key: inner.part for key, inner in parts.items()})
-    payload = Payload(part, {path: data for path, (data, _) in out.contents.items()}, parts)
+    inner_parts = {key: inner.part for key, inner in parts.items()}
+    part = _part(obj, chosen, described, name, carried.needs, inner_parts)
+    members = {path: data for path, (data, _) in out.contents.items()}
+    payload = Payload(part, members, parts, carried.members)
     _require_acceptable(payload, chosen)
-    return Packed(payload, contents, environment)
+    objects = dict(carried.objects)
+    for inner in out.parts.values():
+        objects |= inner.objects
+    return Packed(payload, contents, environment, objects)
+
+
+def require_plain(name: str | None, metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Refuse a name or metadata that no manifest holds, before any work is done."""
+    if not isinstance(name, str | None):
+        raise Unwritable(f"name is {name!r}; expected a string")
+    if not isinstance(metadata, Mapping | None):
+        raise Unwritable(f"metadata is {type(metadata).__name__}; expected a dict of JSON")
+    encoded = strict_json.encode([name, dict(metadata or {})], what="name or metadata")
+    plain: list[Any] = json.loads(encoded)
+    return dict(plain[1])
 
 
 class _Out:
     """Where one object's adapter puts its members and the objects inside it."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, code: str) -> None:
         self._prefix = prefix
+        self._code = code
         self.contents: dict[str, Content] = {}
         self.parts: dict[str, Packed] = {}
 
     def add(self, path: str, data: Buffer, *, tensors: bool = False) -> None:
         if path.startswith("parts/"):
             raise Unwritable(f"{path!r} is kept for parts; use out.part()", path=path)
+        if path.startswith(travel.CODE):
+            raise Unwritable(
+                f"{path!r} is kept for code by value; name it in Description.custom_objects",
+                path=path,
+            )
         if path in self.contents:
             raise Unwritable(f"the member {path!r} is added twice", path=path)
         self.contents[path] = Content(data, tensors)
@@ -109,7 +140,7 @@ class _Out:
         if name in self.parts:
             raise Unwritable(f"the part {name!r} is added twice", part=name)
         prefix = part_prefix(self._prefix, name)
-        self.parts[name] = pack(obj, adapter, options=options, prefix=prefix)
+        self.parts[name] = pack(obj, adapter, options=options, code=self._code, prefix=prefix)
 
 
 def _part(
@@ -117,6 +148,7 @@ def _part(
     chosen: Installed,
     described: Description,
     name: str | None,
+    custom_objects: tuple[Need, ...],
     parts: dict[str, Part],
 ) -> Part:
     return Part(
@@ -130,6 +162,7 @@ def _part(
         parameters=described.parameters,
         capabilities=tuple(sorted(set(described.capabilities))),
         losses=described.losses,
+        custom_objects=custom_objects,
         parts=parts,
     )
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bundlekit import travel
 from bundlekit._registry import installed
-from bundlekit.adapter import Context, Need, Payload
-from bundlekit.errors import TooNew, TooOld
+from bundlekit.adapter import Context, Payload
+from bundlekit.errors import Damaged, TooNew, TooOld
 from bundlekit.manifest import owner_of, part_prefix
+from bundlekit.resolution import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     from bundlekit._registry import Installed
     from bundlekit.artifact import Artifact
-    from bundlekit.manifest import Manifest, Part
+    from bundlekit.manifest import Part
+    from bundlekit.need import Need
+    from bundlekit.source import Buffer
 
 
-def adapters_of(manifest: Manifest) -> dict[str, Installed]:
-    """Find the adapters of all parts, by name, before any member is read.
+def adapters_of(part: Part, environment: Mapping[str, str]) -> dict[str, Installed]:
+    """Find the adapters of a part and all in it, by name, before any member is read.
+
+    Args:
+        part: the manifest, or a part of it.
+        environment: what wrote it, to say what to install.
 
     Raises:
         AdapterMissing, AdapterBroken, AdapterConflict: naming what to install.
@@ -26,29 +35,37 @@ def adapters_of(manifest: Manifest) -> dict[str, Installed]:
     """
     registry = installed()
     found = {}
-    for _, part in manifest.walk():
-        chosen = registry.get(part.adapter, distribution=part.distribution)
-        if part.payload_version not in chosen.adapter.reads:
-            raise _unreadable(chosen, part, manifest.environment.get(part.distribution))
-        found[part.adapter] = chosen
+    for _, inner in part.walk():
+        chosen = registry.get(inner.adapter, distribution=inner.distribution)
+        if inner.payload_version not in chosen.adapter.reads:
+            raise _unreadable(chosen, inner, environment.get(inner.distribution))
+        found[inner.adapter] = chosen
     return found
 
 
-def payload_of(artifact: Artifact) -> Payload:
-    """Read every member, check its digest, and hand it to the part that it belongs to.
+def payload_of(artifact: Artifact, *, whole: bool = True) -> Payload:
+    """Hand every member to the part that it belongs to.
+
+    Args:
+        artifact: the artifact; if `whole` is false, it must stay open while the payload is used.
+        whole: read every member and check its digest now, and not only when it is asked for.
 
     Raises:
-        Damaged: a member is not what the manifest says.
+        Damaged: a member is not what the manifest says; code that no custom object travels in.
     """
-    members: dict[str, dict[str, memoryview]] = {}
+    members: dict[str, dict[str, str]] = {}
     for member in artifact.manifest.members:
         owner = owner_of(member.path)
-        data = artifact.read(member.path)
-        members.setdefault(owner, {})[member.path.removeprefix(owner)] = data
+        members.setdefault(owner, {})[member.path.removeprefix(owner)] = member.path
 
     def build(prefix: str, part: Part) -> Payload:
+        own = members.get(prefix, {})
+        code = {path: full for path, full in own.items() if path.startswith(travel.CODE)}
+        _check_code(part, code)
         inner = {name: build(part_prefix(prefix, name), p) for name, p in part.parts.items()}
-        return Payload(part, members.get(prefix, {}), inner)
+        others = {path: full for path, full in own.items() if path not in code}
+        own_members = _Members(artifact, others, whole=whole)
+        return Payload(part, own_members, inner, _Members(artifact, code, whole=whole))
 
     return build("", artifact.manifest)
 
@@ -57,29 +74,129 @@ def restore(
     payload: Payload,
     adapters: Mapping[str, Installed],
     *,
-    custom_objects: Mapping[str, object],
-    options: Mapping[str, object],
+    find: Callable[[Sequence[Asked]], list[dict[Need, object]]],
+    custom_objects: Mapping[str, object] | None = None,
+    python: str | None = None,
+    options: Mapping[str, object] | None = None,
+    isolated: bool = False,
 ) -> Any:
-    """Audit the object and all in it, and then build it from what was audited.
+    """Audit the object and all in it, find what they need, and then build from what was audited.
+
+    Args:
+        payload: the object, as it is stored.
+        adapters: those of all its parts.
+        find: finds what the parts need, or raises; see `resolution.resolve`.
+        custom_objects: what the caller gave.
+        python: the version of Python that wrote it.
+        options: of the outermost adapter.
+        isolated: whether scopes and registries of the process are to be left out.
 
     Raises:
-        Refused: a part asks to run code that it carries.
-        MissingCustomObjects, FrameworkMissing, NotRestorable: as its adapter finds.
+        Refused: a part asks for what is not allowed.
+        MissingCustomObjects: all classes and functions that were not found.
+        FrameworkMissing, NotRestorable: as its adapter finds.
     """
-    needs: dict[int, tuple[Need, ...]] = {}
-    for inner in payload.walk():
-        needs[id(inner)] = adapters[inner.part.adapter].adapter.audit(inner)
+    parts = list(payload.walk())
+    needs = [adapters[inner.part.adapter].adapter.audit(inner) for inner in parts]
+    asked = [
+        Asked(
+            needs=found,
+            known=adapters[inner.part.adapter].known,
+            code=inner.code.get(travel.PICKLE),
+            python=python,
+        )
+        for inner, found in zip(parts, needs, strict=True)
+    ]
+    objects = dict(zip(map(id, parts), find(asked), strict=True))
+    audited = dict(zip(map(id, parts), needs, strict=True))
 
     def build(payload: Payload, options: Mapping[str, object]) -> Any:
         context = Context(
             restore=lambda inner: build(inner, {}),
-            custom_objects=custom_objects,
-            needs=needs[id(payload)],
+            custom_objects=custom_objects or {},
+            needs=audited[id(payload)],
+            objects=objects[id(payload)],
+            isolated=isolated,
             options=options,
         )
         return adapters[payload.part.adapter].adapter.unpack(payload, context)
 
-    return build(payload, options)
+    return build(payload, options or {})
+
+
+def needs_of(payload: Payload) -> tuple[tuple[Need, ...], tuple[str, ...]]:
+    """Ask the adapters that are here what restoring a payload takes.
+
+    Returns:
+        The needs, and the names of the adapters that cannot be asked; of those the manifest's
+        word is taken.
+
+    Raises:
+        Refused, Damaged: as an adapter's audit finds.
+    """
+    usable = {record.name: record.adapter for record in installed().usable}
+    needs: list[Need] = []
+    unaudited: list[str] = []
+    for inner in payload.walk():
+        adapter = usable.get(inner.part.adapter)
+        if adapter is None or inner.part.payload_version not in adapter.reads:
+            unaudited.append(inner.part.adapter)
+            needs.extend(inner.part.custom_objects)
+        else:
+            needs.extend(adapter.audit(inner))
+    return tuple(needs), tuple(unaudited)
+
+
+def sources_of(artifact: Artifact) -> dict[str, str]:
+    """Give the source texts of code by value, by their members' paths."""
+    return {
+        member.path: bytes(artifact.read(member.path)).decode(errors="replace")
+        for member in artifact.manifest.members
+        if member.path.removeprefix(owner_of(member.path)).startswith(travel.CODE)
+        and member.path.endswith(".py")
+    }
+
+
+class _Members(Mapping[str, "Buffer"]):
+    """Members by their path in a part, read, and their digest checked, now or when used."""
+
+    def __init__(self, artifact: Artifact, paths: Mapping[str, str], *, whole: bool) -> None:
+        self._artifact = artifact
+        self._paths = paths
+        self._read: dict[str, Buffer] = {}
+        if whole:
+            self._read.update(self.items())
+
+    def __getitem__(self, path: str) -> Buffer:
+        if path not in self._read:
+            self._read[path] = self._artifact.read(self._paths[path])
+        return self._read[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._paths
+
+
+def _check_code(part: Part, members: Mapping[str, str]) -> None:
+    codes = [need.code for need in part.custom_objects if need.code]
+    expected = {f"{travel.CODE}{code}.py" for code in codes} | {travel.PICKLE}
+    for path in members:
+        if not codes or path not in expected:
+            raise Damaged(
+                f"{path} holds code that no custom object of the manifest travels in",
+                member=path,
+            )
+    if codes and travel.PICKLE not in members:
+        raise Damaged(
+            f"the manifest says that {len(codes)} custom objects travel by value, and there is no "
+            f"{travel.PICKLE}",
+            member=travel.PICKLE,
+        )
 
 
 def _unreadable(chosen: Installed, part: Part, writer: str | None) -> TooNew | TooOld:

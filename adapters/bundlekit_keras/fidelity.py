@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import io
 import warnings
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Loss
 from bundlekit.errors import BundleWarning, NotRestorable, Unwritable
 from bundlekit_keras import internals
-from bundlekit_keras.custom_objects import is_built_in
 from bundlekit_keras.framework import require_keras
-
-_FRAMEWORKS = frozenset({"keras", "tensorflow", "jax", "torch"})
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,16 +25,18 @@ def require_storable(model: Any) -> None:
     """Refuse what Keras would store as something else.
 
     Raises:
-        Unwritable: a function of the user's that has the name of one of Keras', which is all
-            that Keras writes; an adapted vocabulary whose words hold line ends, which is what
-            Keras separates words with.
+        Unwritable: an adapted vocabulary whose words hold line ends, which is what Keras
+            separates words with; the mask of a Lambda layer that is a function, which Keras does
+            not turn back into one.
     """
     for layer in _layers(model):
-        for attribute, function in vars(layer).items():
-            _require_own_name(function, f"the attribute {attribute!r} of {layer.name!r}")
         _require_plain_words(layer)
-    for function in require_keras().tree.flatten(getattr(model, "loss", None)):
-        _require_own_name(function, "a loss")
+        if isinstance(layer, require_keras().layers.Lambda) and callable(layer.mask):
+            raise Unwritable(
+                f"the mask of the Lambda layer {layer.name!r} is a function, which Keras loads as "
+                f"the config of a function; write a layer with compute_mask instead",
+                layer=layer.name,
+            )
 
 
 def capabilities(model: Any, config: dict[str, Any]) -> tuple[str, ...]:
@@ -154,21 +152,6 @@ def _slots_fit(model: Any) -> bool:
     if built_for is None:
         return True
     return [id(v) for v in built_for] == [id(v) for v in model.trainable_variables]
-
-
-def _require_own_name(function: object, where: str) -> None:
-    if not isinstance(function, FunctionType):
-        return
-    if str(function.__module__).partition(".")[0] in _FRAMEWORKS:
-        return  # tf.nn.relu comes back as Keras' relu, which does the same
-    name = function.__name__
-    if is_built_in(name) and require_keras().saving.get_registered_name(function) == name:
-        raise Unwritable(
-            f"{where} is the function {function.__module__}.{name}; Keras has one of its own "
-            f"called {name} and would load that one instead; give yours another name, or register "
-            f"it with keras.saving.register_keras_serializable",
-            function=name,
-        )
 
 
 def _require_plain_words(layer: Any) -> None:

@@ -6,10 +6,15 @@ gone, it does what can be done with public means and says what is lost.
 
 from __future__ import annotations
 
+import inspect
+import threading
+import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bundlekit_keras.framework import minor_version, require_keras
+from bundlekit_keras.marks import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +41,120 @@ def unchanged_names() -> Iterator[None]:
         yield
     finally:
         state.set_global_attribute("object_name_uids", before)
+
+
+@contextmanager
+def marking() -> Iterator[Marks | None]:
+    """Mark the nodes of custom objects in every config that this thread lets Keras write.
+
+    Yields:
+        The marks; `None` where Keras cannot be watched, and configs stay as they are.
+    """
+    with tolerating_lambdas() as watchable:
+        before, _watching.marks = _watching.marks, Marks() if watchable else None
+        try:
+            yield _watching.marks
+        finally:
+            _watching.marks = before
+
+
+@contextmanager
+def tolerating_lambdas() -> Iterator[bool]:
+    """Let Keras write lambdas without a warning of each; here they are refused, or travel.
+
+    Keras looks for the source text of each for its warning, and fails where there is none.
+
+    Yields:
+        Whether Keras can be watched; where it cannot, a lambda without source still fails.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")
+        if _hooks() is None:
+            yield False
+            return
+        with _hooked():
+            yield True
+
+
+class _Watching(threading.local):
+    marks: Marks | None = None
+
+
+_watching = _Watching()
+_hook_lock = threading.Lock()
+_hook_users = 0
+_Hooks: TypeAlias = "list[tuple[Any, str, Any]]"
+_unhooked: _Hooks = []
+
+
+def _hooks() -> _Hooks | None:
+    """Give module, name and replacement of Keras' functions that see every object."""
+    if not TRIED[0] <= _version() <= TRIED[1]:
+        return None
+    try:
+        from keras.src.saving import serialization_lib
+        from keras.src.utils import python_utils
+
+        record = serialization_lib.record_object_after_serialization
+        describe = serialization_lib._get_class_or_fn_config
+        dump = python_utils.func_dump
+    except (ImportError, AttributeError):
+        return None
+
+    def recorded(obj: Any, config: dict[str, Any]) -> None:
+        record(obj, config)
+        if _watching.marks is not None:
+            _watching.marks.mark(obj, config)
+
+    def described(obj: Any) -> Any:
+        marks = _watching.marks
+        if marks is None:
+            return describe(obj)
+        marks.enter(obj)
+        config = None
+        try:
+            config = describe(obj)
+        finally:
+            marks.leave(config)
+        return config
+
+    def dumped(function: Any) -> Any:
+        return dump(function) if _watching.marks is None else _watching.marks.code(function)
+
+    return [
+        (serialization_lib, "record_object_after_serialization", recorded),
+        (serialization_lib, "_get_class_or_fn_config", described),
+        (python_utils, "func_dump", dumped),
+        (serialization_lib, "inspect", SimpleNamespace(getsource=_source)),
+    ]
+
+
+def _source(function: Any) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return "(no source)"
+
+
+@contextmanager
+def _hooked() -> Iterator[None]:
+    """Put the hooks in while anybody needs them; other threads pass through them unchanged."""
+    global _hook_users
+    with _hook_lock:
+        _hook_users += 1
+        if _hook_users == 1:
+            for module, name, hook in _hooks() or ():
+                _unhooked.append((module, name, getattr(module, name)))
+                setattr(module, name, hook)
+    try:
+        yield
+    finally:
+        with _hook_lock:
+            _hook_users -= 1
+            if _hook_users == 0:
+                while _unhooked:
+                    module, name, original = _unhooked.pop()
+                    setattr(module, name, original)
 
 
 def optimizer_variables(optimizer: Any) -> list[Any] | None:

@@ -1,4 +1,4 @@
-"""A raw Keras config as data: its nodes, what they name, and one numbering of what they share.
+"""A raw Keras config as data: its nodes, where they stand, and one numbering of what they share.
 
 A node is an object with `class_name` and `config`; Keras turns each one into an instance, a
 function or a constant. Nothing here imports Keras or anything that a config names.
@@ -6,18 +6,21 @@ function or a constant. Nothing here imports Keras or anything that a config nam
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
-
-from bundlekit.adapter import Need
-from bundlekit.errors import Damaged, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CONSTANTS = frozenset(
+CONSTANTS = frozenset(
     {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 )
+"""Class names of nodes that stand for plain values."""
+LAMBDA = "__lambda__"
+FUNCTION = "function"
 _SHARED = "shared_object_id"
+_PLAIN_KEY = re.compile(r"[\w\-/:]+")
 
 
 class Place:
@@ -29,61 +32,52 @@ class Place:
         self._parent = parent
         self._key = key
 
+    @property
+    def key(self) -> str | int:
+        """The last step: a key of an object, or an index of a list."""
+        return self._key
+
     def __str__(self) -> str:
         steps: list[str] = []
         place: Place | None = self
         while place is not None and place._parent is not None:
-            steps.append(f"[{place._key}]" if isinstance(place._key, int) else f".{place._key}")
+            key = place._key
+            plain = isinstance(key, str) and _PLAIN_KEY.fullmatch(key)
+            steps.append(f".{key}" if plain else f"[{json.dumps(key)}]")
             place = place._parent
         return "".join(reversed(steps)).lstrip(".") or "the model"
 
 
 def walk(config: object) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Yield every node with its place, outermost first, in the order of the config."""
-    pending: list[tuple[Place | None, str | int, object]] = [(None, "", config)]
-    while pending:
-        parent, key, value = pending.pop()
-        if not isinstance(value, dict | list | tuple):
-            continue
-        place = Place(parent, key)
+    for place, value in _walk(config):
         if isinstance(value, dict) and "class_name" in value and "config" in value:
             yield place, value
-        inner = value.items() if isinstance(value, dict) else enumerate(value)
-        pending.extend(reversed([(place, key, child) for key, child in inner]))
 
 
-def needs(config: object) -> tuple[Need, ...]:
-    """Give the classes and functions that a config names and Keras does not define.
+def texts(config: object) -> Iterator[tuple[Place, str]]:
+    """Yield every string that is no key, with its place, in the order of the config."""
+    for place, value in _walk(config):
+        if isinstance(value, dict | list | tuple):
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, child in inner:
+                if isinstance(child, str):
+                    yield Place(place, key), child
 
-    Functions without a module may be Keras' own; only Keras can tell.
 
-    Raises:
-        Refused: the config carries code, a lambda.
-        Damaged: a node is not one that Keras writes.
-    """
-    places: dict[tuple[str, str | None], list[str]] = {}
-    for where, node in walk(config):
-        name, module = node["class_name"], node.get("module")
-        if not isinstance(name, str) or not isinstance(module, str | None):
-            raise Damaged(
-                f"the node at {where} has no plain class_name and module", where=str(where)
-            )
-        if name == "__lambda__":
-            raise Refused(
-                f"the config carries a lambda at {where}: its bytecode would be executed, and "
-                f"only the same Python can; use a named function instead",
-                where=str(where),
-            )
-        if name in _CONSTANTS or _is_keras(module):
-            continue
-        registered = node["config"] if name == "function" else node.get("registered_name")
-        registered = registered if isinstance(registered, str) else name
-        module = None if module == "builtins" else module
-        places.setdefault((registered, module), []).append(str(where))
-    return tuple(
-        Need(name=name, module=module, where=tuple(where))
-        for (name, module), where in places.items()
-    )
+def lists(config: object) -> Iterator[tuple[Place, list[Any]]]:
+    """Yield every list with its place, in the order of the config."""
+    for place, value in _walk(config):
+        if isinstance(value, list):
+            yield place, value
+
+
+def registered_name(node: dict[str, Any]) -> str:
+    """Give the name that Keras looks a node's class or function up under."""
+    if node["class_name"] == FUNCTION:
+        return str(node["config"])
+    found = node.get("registered_name")
+    return found if isinstance(found, str) else str(node["class_name"])
 
 
 def renumber_shared(config: object) -> None:
@@ -97,5 +91,16 @@ def renumber_shared(config: object) -> None:
             node[_SHARED] = numbers.setdefault(node[_SHARED], len(numbers) + 1)
 
 
-def _is_keras(module: str | None) -> bool:
-    return module is not None and (module == "keras" or module.startswith("keras."))
+def _walk(config: object) -> Iterator[tuple[Place, object]]:
+    """Yield every object and list, outermost first; places of plain values are never made."""
+    pending: list[tuple[Place | None, str | int, object]] = [(None, "", config)]
+    while pending:
+        parent, key, value = pending.pop()
+        if not isinstance(value, dict | list | tuple):
+            continue
+        place = Place(parent, key)
+        yield place, value
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        pending.extend(
+            reversed([(place, k, v) for k, v in inner if isinstance(v, dict | list | tuple)])
+        )

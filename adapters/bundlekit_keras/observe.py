@@ -20,7 +20,7 @@ class KerasObserver:
 
     def state(self, obj: Any) -> Sequence[Observation]:
         """See config, compile config, variables, optimizer."""
-        with internals.unchanged_names():
+        with internals.unchanged_names(), internals.tolerating_lambdas():
             seen = [
                 Observation("config", _text(obj.get_config())),
                 Observation("compiled", str(bool(obj.compiled))),
@@ -136,7 +136,8 @@ def _tensors(structure: Any) -> Any:
 
 def _made_up(model: Any, predictions: Any) -> Any:
     """Make targets that the loss takes: class numbers for sparse losses, else half of it all."""
-    sparse = "sparse" in _text(model.get_compile_config()).lower()
+    with internals.tolerating_lambdas():
+        sparse = "sparse" in _text(model.get_compile_config()).lower()
 
     def target(prediction: Any) -> Any:
         return prediction.argmax(axis=-1) if sparse else (prediction * 0.5).astype(prediction.dtype)
@@ -145,4 +146,26 @@ def _made_up(model: Any, predictions: Any) -> Any:
 
 
 def _text(config: Any) -> str:
-    return json.dumps(config, sort_keys=True, default=str)
+    return json.dumps(_comparable(config), sort_keys=True, default=str)
+
+
+def _comparable(config: Any) -> Any:
+    """Leave out what is said of the user's classes and is not of the model.
+
+    Under which name a class is registered in this process, and from which module it came, depends
+    on the process; bytecode of a lambda depends on how it was made.
+    """
+    if isinstance(config, list | tuple):
+        return [_comparable(child) for child in config]
+    if not isinstance(config, dict):
+        return config
+    if set(config) in ({"value"}, {"code", "defaults", "closure"}):
+        code = next(iter(config.values()))
+        if isinstance(code[0] if isinstance(code, list | tuple) else code, str):
+            return "bytecode"
+    plain = {key: _comparable(child) for key, child in config.items()}
+    if not str(config.get("module")).startswith("keras") and "registered_name" in config:
+        plain["module"] = plain["registered_name"] = None
+        if isinstance(config.get("config"), str):
+            plain["config"] = config["config"].rpartition(">")[2]
+    return plain

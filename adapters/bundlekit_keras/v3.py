@@ -14,15 +14,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.adapter import Context, Description, Need, Out, Payload
-from bundlekit.errors import Damaged, NotBuilt, NotRestorable, Unwritable
+from bundlekit.adapter import Context, CustomObject, Description, Known, Need, Out, Payload
+from bundlekit.errors import BundleError, Damaged, NotBuilt, NotRestorable, Unwritable
 from bundlekit_keras import (
+    audit,
     custom_objects,
     defaults,
+    discovery,
     fidelity,
     internals,
     nodes,
     random_state,
+    reload_check,
+    scopes,
 )
 from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.signature import signature_of
@@ -48,7 +52,7 @@ class KerasAdapter:
     default = True
     deterministic = True
     pack_options = ()
-    unpack_options = ()
+    unpack_options = ("register",)
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the members of a Keras v3 zip.
@@ -59,7 +63,7 @@ class KerasAdapter:
         """
         _require_built(obj)
         fidelity.require_storable(obj)
-        config, weights, assets = _save(obj)
+        config, weights, assets, own = _save(obj)
         # Not canonical: the order of keys is the order of a model's outputs, and Keras writes NaN.
         out.add(CONFIG, json.dumps(config, separators=(",", ":")).encode())
         out.add_json(METADATA, {"keras_version": require_keras().__version__, **defaults.of(obj)})
@@ -76,12 +80,14 @@ class KerasAdapter:
             parameters=obj.count_params(),
             capabilities=fidelity.capabilities(obj, config),
             losses=fidelity.losses(obj),
+            custom_objects=own,
             environment=environment(),
         )
 
     def audit(self, payload: Payload) -> tuple[Need, ...]:
-        """Name what the config takes from outside Keras; code in the config is refused."""
-        payload.read(WEIGHTS)
+        """Name what the config takes from outside Keras, whatever the manifest says of it."""
+        if WEIGHTS not in payload.paths:
+            payload.read(WEIGHTS)
         for path in payload.paths:
             if path not in _MEMBERS and not path.startswith(ASSETS):
                 raise Damaged(f"{path} is no member of the adapter 'keras'", member=path)
@@ -92,19 +98,26 @@ class KerasAdapter:
         config = payload.json(CONFIG)
         if "class_name" not in config or "config" not in config:
             raise Damaged(f"{CONFIG} is not the config of a model", member=CONFIG)
-        return nodes.needs(config)
+        version = payload.json(METADATA).get("keras_version")
+        return audit.needs(config, payload.part.custom_objects, written_by=version)
+
+    def known(self) -> Known:
+        """Give what open scopes and Keras' registry hold."""
+        return scopes.known()
 
     def unpack(self, payload: Payload, context: Context) -> Any:
         """Build the model with Keras' own loader.
 
+        With `register=True` the user's classes and functions stay in Keras' registry.
+
         Raises:
-            MissingCustomObjects: listing every class and function that should be given.
             NotRestorable: Keras failed, with its error as the cause.
         """
-        objects = custom_objects.resolve(context.needs, context.custom_objects)
         with defaults.set_as(payload.json(METADATA)):
-            model = _load(objects, payload)
+            model = _load(payload, context)
         random_state.unpack(model, payload)
+        if context.options.get("register"):
+            custom_objects.register(context.objects)
         return model
 
 
@@ -118,20 +131,31 @@ def _require_built(model: Any) -> None:
         )
 
 
-def _save(model: Any) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
-    """Let Keras save the model; give the config, the weights and the assets."""
+def _save(
+    model: Any,
+) -> tuple[dict[str, Any], bytes, dict[str, bytes], tuple[CustomObject, ...]]:
+    """Let Keras save the model; give config, weights, assets, and what is not Keras' own."""
     keras = require_keras()
+    marks = None
     try:
         with TemporaryDirectory(prefix="bundlekit-") as folder:
             path = Path(folder) / "model.keras"
-            with internals.unchanged_names():
+            with internals.unchanged_names(), internals.marking() as marks:
                 keras.saving.save_model(model, path)
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(archive.read(CONFIG))
+                own = discovery.discover(config, model, marks)
+                if marks is not None:
+                    reload_check.require_readable(config, marks, own)
                 nodes.renumber_shared(config)
                 names = [name for name in archive.namelist() if name.startswith(ASSETS)]
-                return config, archive.read(WEIGHTS), {name: archive.read(name) for name in names}
+                assets = {name: archive.read(name) for name in names}
+                return config, archive.read(WEIGHTS), assets, own
+    except BundleError:
+        raise
     except Exception as error:
+        if marks is not None and marks.failed:
+            raise reload_check.explain(marks.failed, error) from error
         raise Unwritable(
             f"Keras could not save the model {model.name!r} ({type(model).__name__}): "
             f"{_brief(error)}; mend the class or the folder that is named",
@@ -139,25 +163,26 @@ def _save(model: Any) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
         ) from error
 
 
-def _load(objects: Mapping[str, object], payload: Payload) -> Any:
+def _load(payload: Payload, context: Context) -> Any:
     """Build the model from the config that was audited, in the way of stock Keras.
 
     Keras builds every optimizer that it loads and then looks for its slots. Where there are none,
     or not those of this model, it is compiled after loading and not while.
     """
     keras = require_keras()
-    config = dict(payload.json(CONFIG))
     resume = "resume" in payload.part.capabilities
-    later = None if resume else config.pop("compile_config", None)
+    carried = any(need.kind == "lambda" and not need.code for need in context.needs)
     try:
-        with TemporaryDirectory(prefix="bundlekit-") as folder:
-            path = Path(folder) / "model.keras"
-            _write_keras(path, config, payload)
-            model = keras.saving.load_model(path, custom_objects=objects)
-        if not isinstance(model, keras.Model):
-            raise TypeError(f"the config is that of a {type(model).__name__}, which is no model")
-        if later and "fit" in payload.part.capabilities:
-            with keras.saving.custom_object_scope(objects):
+        with custom_objects.presented(payload.json(CONFIG), context) as config:
+            later = None if resume else config.pop("compile_config", None)
+            with TemporaryDirectory(prefix="bundlekit-") as folder:
+                path = Path(folder) / "model.keras"
+                _write_keras(path, config, payload)
+                model = keras.saving.load_model(path, safe_mode=not carried)
+            if not isinstance(model, keras.Model):
+                kind = type(model).__name__
+                raise TypeError(f"the config is that of a {kind}, which is no model")
+            if later and "fit" in payload.part.capabilities:
                 model.compile_from_config(later)
     except Exception as error:
         raise NotRestorable(

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 def show(rows: Iterable[tuple[str, str]]) -> None:
     """Print rows with aligned labels; text of several lines stays in its column."""
-    listed = [(_printable(label), text.split("\n")) for label, text in rows]
+    listed = [(printable(label), text.split("\n")) for label, text in rows]
     width = max((len(label) for label, _ in listed), default=0) + 2
     for label, lines in listed:
-        click.echo(click.style(label.ljust(width), bold=True) + _printable(lines[0]))
+        click.echo(click.style(label.ljust(width), bold=True) + printable(lines[0]))
         for line in lines[1:]:
-            click.echo(" " * width + _printable(line))
+            click.echo(" " * width + printable(line))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Write out what a terminal would obey."""
     # What an artifact says of itself is data, and a terminal obeys control characters.
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -345,9 +345,11 @@ def card_size(bundled: Bundle) -> str:
 def test_an_adapter_cannot_add_twice_or_what_is_kept_for_parts() -> None:
     from bundlekit.packing import _Out
 
-    out = _Out("")
+    out = _Out("", "auto")
     with pytest.raises(Unwritable, match="is kept for parts"):
         out.add("parts/a", b"")
+    with pytest.raises(Unwritable, match="is kept for code by value"):
+        out.add("code/objects.pickle", b"")
     out.add("a", b"")
     with pytest.raises(Unwritable, match="'a' is added twice"):
         out.add("a", b"")

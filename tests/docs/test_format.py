@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 import bundlekit
-from bundlekit import layout, manifest, member_names, tensor_index
+from bundlekit import layout, manifest, member_names, need, tensor_index
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 
@@ -97,7 +97,8 @@ def records(kind: Any) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "kind", [manifest.Member, tensor_index.Tensor, manifest.TensorSpec, manifest.Loss]
+    "kind",
+    [manifest.Member, tensor_index.Tensor, manifest.TensorSpec, manifest.Loss, need.Need],
 )
 def test_the_page_names_the_fields_of_inner_records(kind: Any) -> None:
     quoted = set(re.findall(r"[`\"](\w+)[`\"]", PAGE))

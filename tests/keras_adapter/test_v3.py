@@ -141,17 +141,36 @@ def test_a_lambda_is_refused_when_bundling() -> None:
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)])
     with pytest.raises(
-        Unwritable, match="carries a lambda at config.layers.1.*use a named function"
+        Unwritable,
+        match=r"holds a lambda at config\.layers\[1\]\.config\.function .*lambda x: x.*write a "
+        r"named function and register it",
     ):
         bundlekit.bundle(model)
+    bundled = bundlekit.bundle(model, code="value")
+    assert [need.kind for need in bundled.needs] == ["lambda"]
 
 
 def test_a_lambda_in_an_artifact_is_refused(data: bytes) -> None:
     node = {"class_name": "__lambda__", "config": {"value": ["4wAAAA==", None, None]}}
-    with pytest.raises(Refused, match="carries a lambda at compile_config.loss"):
-        bundlekit.unbundle(with_config(data, {"compile_config": {"loss": node}}))
+    changed = with_config(data, {"compile_config": {"loss": node}})
+    for trust in (None, ["acme"], bundlekit.Trust(imports=["keras"])):
+        with pytest.raises(Refused, match=r"a lambda at compile_config\.loss.*Trust\(code=True\)"):
+            bundlekit.unbundle(changed, trust=trust)
+    assert [need.kind for need in bundlekit.verify(changed).needs] == ["lambda"]
+
+
+def test_a_lambda_of_stock_keras_is_run_where_code_is_trusted(trained: Trained) -> None:
+    """Its bytecode is in the config, as in files that bundlekit did not write."""
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 3.0)])
+    config = keras.saving.serialize_keras_object(model)
+    model.layers[0].function = keras.activations.linear
+    changed = with_config(bundlekit.dumps(model), config)
     with pytest.raises(Refused, match="carries a lambda"):
-        bundlekit.verify(with_config(data, {"compile_config": {"loss": node}}))
+        bundlekit.unbundle(changed)
+    restored = bundlekit.unbundle(changed, trust=bundlekit.Trust(code=True))
+    assert restored.predict(trained[1][:, :2], verbose=0) == pytest.approx(trained[1][:, :2] * 3)
 
 
 def test_missing_classes_are_all_listed_and_nothing_is_imported(data: bytes) -> None:
@@ -173,8 +192,12 @@ def test_missing_classes_are_all_listed_and_nothing_is_imported(data: bytes) -> 
     assert {need.module for need in bundlekit.verify(changed).needs} == {"evil"}
 
 
-def test_own_classes_are_found_by_either_name_in_scopes_and_in_the_registry() -> None:
+def test_own_classes_are_found_by_either_name_in_scopes_and_in_the_registry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import keras
+
+    from bundlekit import travel
 
     @keras.saving.register_keras_serializable("acme")
     class Registered(keras.layers.Layer):
@@ -189,6 +212,8 @@ def test_own_classes_are_found_by_either_name_in_scopes_and_in_the_registry() ->
     model = keras.Sequential([keras.Input((2,)), Registered(), Plain(), keras.layers.Dense(1)])
     model.compile("sgd", own_loss)
     bundled = bundlekit.bundle(model)
+    assert bundlekit.unbundle(bundled).loss is own_loss  # this process has bundled it
+    monkeypatch.setattr(travel, "_bundled_here", {})
     given = {"Plain": Plain, "own_loss": own_loss}
     restored = bundlekit.unbundle(bundled, custom_objects=given)
     assert [type(layer) for layer in restored.layers[:2]] == [Registered, Plain]

@@ -1,0 +1,88 @@
+"""Marks: numbers that Keras writes into a config in passing, and that lead back to live objects."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+from bundlekit_keras import allowlist
+
+MARK = "\x00bundlekit"
+"""The key of a mark in a node, and what stands before one in a name: no honest text holds it."""
+_MARKED = re.compile(rf"{MARK}(\d+)")
+_BACKENDS = frozenset({"tensorflow", "jax", "torch"})
+
+
+@dataclass
+class Marks:
+    """The objects that were met while Keras wrote a config, by their number."""
+
+    objects: list[Any] = field(default_factory=list)
+    configs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What `get_config` of an object became, by the object's number."""
+    places: dict[int, str] = field(default_factory=dict)
+    """Where an object is in the config, the first time, by its number."""
+    failed: tuple[Any, ...] = ()
+    """The objects inside each other at which writing failed, the outermost first."""
+    _numbers: dict[int, int] = field(default_factory=dict)
+    _inside: list[Any] = field(default_factory=list)
+
+    def number(self, obj: Any) -> int:
+        """Give the number of an object; it is kept alive, so that its identity stays its own."""
+        if id(obj) not in self._numbers:
+            self._numbers[id(obj)] = len(self.objects)
+            self.objects.append(obj)
+        return self._numbers[id(obj)]
+
+    def mark(self, obj: Any, node: dict[str, Any]) -> None:
+        """Write the number of an object into its node, where it is not one of Keras' classes."""
+        if not isinstance(obj, FunctionType):
+            if not is_keras_own(type(obj)):
+                node[MARK] = self.number(obj)
+        elif not _stands_for_keras(obj):
+            node[MARK] = self.number(obj)
+            if not is_keras_own(obj):
+                # Keras would reduce the node of a function that is called like its own to a name.
+                node["config"] = f"{node['config']}{MARK}{node[MARK]}"
+
+    def enter(self, obj: Any) -> None:
+        """Note that the config of an object is being written."""
+        self._inside.append(obj)
+
+    def leave(self, config: dict[str, Any] | None) -> None:
+        """Note that it was written, or that it failed."""
+        if config is None and not self.failed:
+            self.failed = tuple(self._inside)
+        obj = self._inside.pop()
+        if isinstance(config, dict) and not is_keras_own(type(obj)):
+            self.configs[self.number(obj)] = config
+
+    def code(self, function: Any) -> tuple[str, None, None]:
+        """Give what stands for the bytecode of a lambda."""
+        return f"{MARK}{self.number(function)}", None, None
+
+
+def is_keras_own(obj: Any) -> bool:
+    """Tell whether a class or function is defined by Keras itself."""
+    return str(getattr(obj, "__module__", None)).partition(".")[0] == "keras"
+
+
+def unmarked(text: str) -> str:
+    """Take the mark out of a name."""
+    return _MARKED.sub("", text)
+
+
+def number_in(config: Any) -> int | None:
+    """Give the number of the lambda whose node has this config."""
+    code = config.get("code", config.get("value")) if isinstance(config, dict) else None
+    code = code[0] if isinstance(code, list | tuple) and code else code
+    match = _MARKED.fullmatch(code) if isinstance(code, str) else None
+    return int(match[1]) if match else None
+
+
+def _stands_for_keras(function: Any) -> bool:
+    # tf.nn.relu comes back as Keras' relu, which does the same.
+    package = str(function.__module__).partition(".")[0]
+    return package in _BACKENDS and function.__name__ in allowlist.allowed().bare_functions

@@ -1,0 +1,256 @@
+"""Resolution: every class and function that an artifact needs, found before anything is built.
+
+The order, and explicit beats global:
+
+1. what the caller gave, `custom_objects=`;
+2. the scopes that are open, merged, the inner one first;
+3. what this process itself has bundled;
+4. the framework's registry in this process;
+5. an import that the caller trusts;
+6. code that the artifact carries, if the caller trusts that.
+
+Neither 5 nor 6 happens before all that does not need it is found and all the rest is allowed:
+where anything is missing, nothing was imported and nothing was run.
+"""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from bundlekit import by_value, travel
+from bundlekit.errors import BundleError, BundleWarning, InvalidCustomObject, Refused
+from bundlekit.missing import ambiguous, missing_objects
+from bundlekit.source_code import digest_of
+from bundlekit.trusted_import import imported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bundlekit.adapter import Known
+    from bundlekit.need import Need
+    from bundlekit.source import Buffer
+    from bundlekit.trust import Trust
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What one part of an artifact needs, and what it brings."""
+
+    needs: tuple[Need, ...]
+    known: Callable[[], Known]
+    """What the part's framework knows in this process."""
+    code: Buffer | None = None
+    """The pickle of what travels by value."""
+    python: str | None = None
+    """The version of Python that wrote it."""
+
+
+def resolve(
+    asked: Sequence[Asked], given: Mapping[str, object], trust: Trust
+) -> list[dict[Need, object]]:
+    """Find what all parts of an artifact need.
+
+    Args:
+        asked: the needs of each part.
+        given: the caller's objects, by registered name (`acme>Scale`), plain name (`Scale`), or
+            reference (`acme.layers:Scale`).
+        trust: what may be imported and run.
+
+    Returns:
+        For each part, the objects by need. A raw lambda that may run has no entry; its framework
+        makes it.
+
+    Raises:
+        MissingCustomObjects: all that was not found.
+        AmbiguousCustomObject: a plain name that fits two different needs.
+        InvalidCustomObject: what was given is no class or function.
+        Refused: code that is not trusted, or an import that is not what it says.
+    """
+    chosen = _chosen(given, [need for part in asked for need in part.needs])
+    _refuse_lambdas(asked, trust)
+    found: list[dict[Need, object]] = []
+    later: list[tuple[Asked, Need, dict[Need, object], str]] = []
+    missing: list[tuple[Need, str]] = []
+    for part in asked:
+        objects: dict[Need, object] = {}
+        found.append(objects)
+        known = cache(part.known)  # looking takes a while, and most callers give everything
+        for need in part.needs:
+            if need.kind == "lambda" and not need.code:
+                continue
+            obj = chosen[need.identity] if need.identity in chosen else _seen(need, part, known)
+            route = None if obj is not None else _route(need, part, trust)
+            if obj is not None:
+                objects[need] = _usable(need, obj)
+            elif route in ("import", "code"):
+                later.append((part, need, objects, str(route)))
+            else:
+                missing.append((need, route or "not given"))
+    if not missing:
+        missing += _bring(later, trust)
+    if missing:
+        raise missing_objects(missing, trust)
+    for objects in found:
+        for need, obj in objects.items():
+            _warn_of_another_source(need, obj)
+    return found
+
+
+def require_objects(given: object) -> Mapping[str, object]:
+    """Check what a caller gave as `custom_objects=`; nothing counts as an empty dict.
+
+    Raises:
+        InvalidCustomObject: no dict; a name that is no text; no class or function.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InvalidCustomObject(
+            f"custom_objects is {given!r}; expected a dict of classes and functions by name",
+            found=given,
+        )
+    for name, obj in given.items():
+        if not isinstance(name, str) or not callable(obj):
+            raise InvalidCustomObject(
+                f"custom_objects has {name!r}: {obj!r}; expected a name and a class or function",
+                name=name,
+                found=obj,
+            )
+    return given
+
+
+def _chosen(
+    given: Mapping[str, object], needs: Sequence[Need]
+) -> dict[tuple[str | None, ...], object]:
+    """Match what was given with what is needed, by the most exact name each."""
+    taken: dict[str, list[Need]] = {}
+    for need in {need.identity: need for need in needs}.values():
+        key = next((key for key in need.keys if key in given), None)
+        if key is not None:
+            taken.setdefault(key, []).append(need)
+    for key, fitting in taken.items():
+        if len(fitting) > 1:
+            raise ambiguous(key, fitting)
+    return {fitting[0].identity: given[key] for key, fitting in taken.items()}
+
+
+def _seen(need: Need, part: Asked, look: Callable[[], Known]) -> Any:
+    """Look where nothing has to be imported or run."""
+    known = look()
+    found = _by_name(need, known.scoped, part.needs)
+    if found is None:
+        found = travel.bundled_here(need, part.code)
+    if found is None:
+        found = _by_name(need, known.registered, part.needs)
+    if found is None:
+        found = _by_name(need, known.elsewhere, part.needs)
+        if need.source_sha256 is None or digest_of(found) != need.source_sha256:
+            return None  # of another thread's scopes, only what is certainly meant
+    return found
+
+
+def _by_name(need: Need, objects: Mapping[str, Any], needs: Sequence[Need]) -> Any:
+    """Find an object by a name that means it alone; by another one, only if it is the very one."""
+    for name in need.keys:
+        obj = objects.get(name)
+        if obj is None:
+            continue
+        home = (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None))
+        if need.is_told_by(name, needs) or home == (need.module, need.qualname):
+            return obj
+    return None
+
+
+def _usable(need: Need, obj: object) -> object:
+    fits = callable(obj) if need.kind in ("function", "lambda") else isinstance(obj, type)
+    if not fits:
+        expected = "a function" if need.kind in ("function", "lambda") else "a class"
+        raise InvalidCustomObject(
+            f"{need.name!r} was given as {obj!r}; the artifact needs {expected} there "
+            f"({need.describe()})",
+            name=need.name,
+            found=obj,
+        )
+    return obj
+
+
+def _route(need: Need, part: Asked, trust: Trust) -> str:
+    """Say how an object can be brought in, or why it cannot."""
+    if need.reference and trust.allows_import(need.module, need.qualname):
+        return "import"
+    if not need.code:
+        return "not trusted" if need.reference else "it cannot be imported"
+    if not trust.code:
+        return "its code is in the artifact, and not trusted"
+    if part.code is None:
+        return "its code is not in the artifact"
+    here = ".".join(platform.python_version_tuple()[:2])
+    there = ".".join((part.python or here).split(".")[:2])
+    if there != here:
+        return f"its code is for Python {there}, and this is {here}"
+    return "code"
+
+
+def _bring(
+    later: Sequence[tuple[Asked, Need, dict[Need, object], str]], trust: Trust
+) -> list[tuple[Need, str]]:
+    """Import and run what is allowed, now that nothing else is missing."""
+    missing: list[tuple[Need, str]] = []
+    opened: dict[int, dict[str, object]] = {}
+    for part, need, objects, route in later:
+        if route == "import":
+            try:
+                objects[need] = _usable(need, imported(need, trust, part.known))
+                continue
+            except BundleError:
+                raise
+            except Exception as error:  # whatever a module does when it is imported
+                reason = f"{need.module} is trusted and could not be imported: {error}"
+                if _route(need, part, type(trust)(code=trust.code)) != "code":
+                    missing.append((need, reason))
+                    continue
+        if id(part) not in opened and part.code is not None:
+            opened[id(part)] = by_value.loads(bytes(part.code))
+        obj = opened[id(part)].get(str(need.code))
+        if obj is None:
+            missing.append((need, "its code is not in the artifact"))
+        else:
+            objects[need] = _usable(need, obj)
+    return missing
+
+
+def _refuse_lambdas(asked: Sequence[Asked], trust: Trust) -> None:
+    lambdas = [
+        where
+        for part in asked
+        for need in part.needs
+        if need.kind == "lambda" and not need.code
+        for where in need.where
+    ]
+    if lambdas and not trust.code:
+        raise Refused(
+            f"the config carries a lambda at {', '.join(lambdas)}: its bytecode would be executed; "
+            f"if you trust whoever wrote it, pass trust=Trust(code=True), or ask for a model with "
+            f"a named function instead",
+            where=tuple(lambdas),
+        )
+
+
+def _warn_of_another_source(need: Need, obj: object) -> None:
+    if need.source_sha256 is None:
+        return
+    found = digest_of(obj)
+    if found is not None and found != need.source_sha256:
+        version = f" (then {need.distribution} {need.version})" if need.distribution else ""
+        warnings.warn(
+            f"the source of {need.name} is not what it was when the artifact was written"
+            f"{version}: its sha256 is {found}, and was {need.source_sha256}; the model may "
+            f"behave in another way",
+            BundleWarning,
+            stacklevel=5,
+        )

@@ -1,0 +1,296 @@
+"""Everything that is needed is found, in one order, or all that is missing is said at once."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bundlekit import Trust, travel
+from bundlekit.adapter import CustomObject, Known, Need
+from bundlekit.errors import (
+    AmbiguousCustomObject,
+    BundleWarning,
+    InvalidCustomObject,
+    MissingCustomObjects,
+    Refused,
+)
+from bundlekit.missing import trust_line
+from bundlekit.resolution import Asked, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ("A", "B", "C", "D")
+ROUTES = ("given", "scoped", "bundled", "registered", "import", "code")
+
+
+def need(name: str, **more: Any) -> Need:
+    fields = {
+        "class_name": name,
+        "module": f"mod{name}",
+        "qualname": name,
+        "where": (f"at.{name}",),
+    }
+    return Need(name=f"acme>{name}", **{**fields, **more})
+
+
+def asked(*needs: Need, **known: Any) -> Asked:
+    return Asked(needs=needs, known=lambda: Known(**known))
+
+
+def cls(name: str, route: str, module: str | None = None) -> type:
+    return type(name, (), {"__module__": module or f"from_{route}", "route": route})
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.sets(st.sampled_from(ROUTES))))
+def test_each_is_found_by_the_first_route_and_exactly_the_missing_are_listed(
+    routes: dict[str, set[str]],
+) -> None:
+    from bundlekit import by_value
+
+    here = pytest.MonkeyPatch()
+    try:
+        here.setattr(travel, "_bundled_here", {})
+        carried = {f"0.{n}": cls(n, "code", "__main__") for n in routes if "code" in routes[n]}
+        code = by_value.dumps(carried) if carried else None
+        needs = [
+            need(n, code=f"0.{n}" if "code" in routes[n] else None, kind="object") for n in routes
+        ]
+        for one in needs:
+            if "bundled" in routes[one.class_name]:
+                key = travel._key(one, code)
+                travel._bundled_here[key] = cls(one.class_name, "bundled")
+            if "import" in routes[one.class_name]:
+                module = ModuleType(str(one.module))
+                found = cls(one.class_name, "import", one.module)
+                setattr(module, one.class_name, found)
+                here.setitem(sys.modules, str(one.module), module)
+        part = Asked(
+            needs=tuple(needs),
+            known=lambda: Known(
+                scoped={f"acme>{n}": cls(n, "scoped") for n in routes if "scoped" in routes[n]},
+                registered={
+                    f"acme>{n}": cls(n, "registered") for n in routes if "registered" in routes[n]
+                },
+            ),
+            code=code,
+        )
+        given = {n: cls(n, "given") for n in routes if "given" in routes[n]}
+        imports = [f"mod{n}" for n in routes if "import" in routes[n]]
+        missing = {f"acme>{n}" for n, ways in routes.items() if not ways}
+        trust = Trust(imports=imports, code=True)
+        if missing:
+            with pytest.raises(MissingCustomObjects, match="were not found") as refusal:
+                resolve([part], given, trust)
+            assert {one.name for one in refusal.value.missing} == missing
+            assert len(refusal.value.reasons) == len(missing)
+        else:
+            (objects,) = resolve([part], given, trust)
+            for one in needs:
+                first = next(way for way in ROUTES if way in routes[one.class_name])
+                assert objects[one].route == first  # type: ignore[attr-defined]
+    finally:
+        here.undo()
+
+
+def missing(*parts: Asked, trust: Any = None, **given: Any) -> MissingCustomObjects:
+    with pytest.raises(MissingCustomObjects, match="were not found") as refusal:
+        resolve(parts, given, Trust.of(trust))
+    return refusal.value
+
+
+def test_one_error_lists_all_of_all_parts_with_the_lines_that_would_do() -> None:
+    first = need("A", distribution="acme", version="1.2", kind="layer")
+    second = need("B", kind="loss", where=tuple(f"x[{n}]" for n in range(9)))
+    error = missing(asked(first), asked(second, first), C=cls("C", "given"))
+    assert error.missing == (first, second)
+    text = str(error)
+    assert "made of 2 classes or functions" in text
+    assert (
+        "\n  acme>A, layer from modA:A of acme 1.2 (by reference), used at at.A: not trusted"
+        in text
+    )
+    assert "used at x[0], x[1], x[2], x[3], x[4] and 4 more" in text
+    assert '\npass custom_objects={"A": A, "B": B}\n' in text
+    assert text.endswith('trust=["modA:A", "modB:B"]')
+    assert (error.custom_objects, error.trust, error.code) == (
+        ("A", "B"),
+        ("modA:A", "modB:B"),
+        False,
+    )
+
+
+def test_the_lines_that_it_prints_do() -> None:
+    parts = asked(need("A"), need("B", module="__main__", code="0.B"))
+    error = missing(parts)
+    given = {name: cls(name, "given") for name in error.custom_objects}
+    assert resolve([parts], given, Trust())
+    assert 'trust=Trust(imports=["modA:A"], code=True)' in str(error)
+
+
+def test_what_is_trusted_already_stays_in_the_line() -> None:
+    error = missing(asked(need("A"), need("B")), trust=["modB"])
+    assert str(error).endswith('trust=["modB", "modA:A"]')
+    assert trust_line([]) is None
+
+
+def test_where_something_is_missing_nothing_is_imported_and_nothing_run(tmp_path: Path) -> None:
+    (tmp_path / "mod_marker.py").write_text("import sys; sys.marked = True\nclass A: pass\n")
+    here = pytest.MonkeyPatch()
+    here.syspath_prepend(tmp_path)
+    wanted = need("A", module="mod_marker")
+    try:
+        missing(asked(wanted, need("B")), trust=["mod_marker"])
+        assert "mod_marker" not in sys.modules
+        assert resolve([asked(wanted)], {}, Trust.of(["mod_marker"]))[0][wanted].__name__ == "A"  # type: ignore[attr-defined]
+        assert sys.marked  # type: ignore[attr-defined]
+    finally:
+        here.undo()
+        sys.modules.pop("mod_marker", None)
+
+
+@pytest.mark.parametrize("key", ["0.A", "modA:A", "acme>A", "A"])
+def test_every_name_of_an_object_is_good_for_giving_it(key: str) -> None:
+    one = need("A", code="0.A")
+    assert key in one.keys
+    assert resolve([asked(one)], {key: str}, Trust()) == [{one: str}]
+
+
+def test_a_class_registered_under_another_name_is_given_by_either() -> None:
+    one = need("A", class_name="Original")
+    for key in ("A", "Original"):
+        assert resolve([asked(one)], {key: str}, Trust()) == [{one: str}]
+
+
+class TestOneNameForTwo:
+    FIRST = need("A")
+    SECOND = Need(name="A", class_name="A", module="two", qualname="A", where=("b",))
+    THIRD = Need(name="A", class_name="A", module="modA", qualname="A", where=("c",))
+
+    def test_a_plain_name_that_fits_both_is_an_error_that_names_both(self) -> None:
+        with pytest.raises(
+            AmbiguousCustomObject, match="'A', which fits 2 .*modA:A, at at.A; .*two:A, at b; give"
+        ) as refusal:
+            resolve([asked(self.FIRST), asked(self.SECOND)], {"A": str}, Trust())
+        assert refusal.value.needs == (self.FIRST, self.SECOND)  # type: ignore[attr-defined]
+
+    def test_more_exact_names_tell_them_apart(self) -> None:
+        for objects in ({"modA:A": int, "two:A": str}, {"acme>A": int, "A": str}):
+            (found,) = resolve([asked(self.FIRST, self.SECOND)], objects, Trust())
+            assert found == {self.FIRST: int, self.SECOND: str}
+
+    def test_a_scope_or_registry_does_only_with_the_very_class(self) -> None:
+        other, right = cls("A", "x", "three"), cls("A", "x", "two")
+        error = missing(asked(self.SECOND, self.THIRD, registered={"A": other}))
+        assert len(error.missing) == 2
+        error = missing(asked(self.SECOND, self.THIRD, scoped={"A": right}))
+        assert [one.module for one in error.missing] == ["modA"]
+
+
+@pytest.mark.parametrize(("kind", "given"), [("layer", len), ("layer", 3), ("function", 3)])
+def test_what_is_given_must_be_a_class_or_a_function(kind: str, given: Any) -> None:
+    with pytest.raises(InvalidCustomObject, match="needs a (class|function) there") as refusal:
+        resolve([asked(need("A", kind=kind))], {"A": given}, Trust())
+    assert refusal.value.found is given  # type: ignore[attr-defined]
+
+
+class TestImports:
+    def check(self, module: str, qualname: str, trust: Any) -> Any:
+        one = need("A", module=module, qualname=qualname, kind="function")
+        return resolve([asked(one)], {}, Trust.of(trust))[0][one]
+
+    def test_what_a_trusted_module_took_from_elsewhere_is_refused(self) -> None:
+        with pytest.raises(Refused, match=r"glob:os is trusted, and is <module 'os'"):
+            self.check("glob", "os", ["glob"])
+        with pytest.raises(Refused, match=r"glob:os\.getcwd is trusted, and is <module 'os'"):
+            self.check("glob", "os.getcwd", ["glob"])
+        with pytest.raises(Refused, match=r"another module that is not trusted"):
+            self.check("dataclasses", "FunctionType", ["dataclasses"])
+
+    def test_a_module_that_is_trusted_and_missing_says_why(self) -> None:
+        error = missing(asked(need("A", module="no_such_module")), trust=["no_such_module"])
+        assert "is trusted and could not be imported: No module named" in error.reasons[0]
+        error = missing(asked(need("A", module="glob")), trust=["glob"])
+        assert "has no attribute 'A'" in error.reasons[0]
+
+    def test_a_module_that_fails_while_it_is_imported_says_why(self, tmp_path: Path) -> None:
+        (tmp_path / "mod_broken.py").write_text("1 / 0\n")
+        here = pytest.MonkeyPatch()
+        here.syspath_prepend(tmp_path)
+        error = missing(asked(need("A", module="mod_broken")), trust=["mod_broken"])
+        here.undo()
+        assert "could not be imported: division by zero" in error.reasons[0]
+
+    def test_what_registers_under_the_name_is_taken_where_the_attribute_is_gone(self) -> None:
+        moved = cls("Moved", "x", "glob")
+        part = asked(need("A", module="glob"), registered={"acme>A": moved})
+        one = part.needs[0]
+        assert resolve([part], {}, Trust.of(["glob"])) == [{one: moved}]
+
+
+class TestCode:
+    def part(self, python: str | None = None) -> Asked:
+        from bundlekit import by_value
+
+        code = by_value.dumps({"0.A": cls("A", "code", "__main__")})
+        one = need("A", module="__main__", code="0.A")
+        return Asked(needs=(one,), known=Known, code=code, python=python)
+
+    def test_runs_only_if_trusted(self) -> None:
+        part = self.part()
+        assert "its code is in the artifact, and not trusted" in missing(part).reasons[0]
+        assert resolve([part], {}, Trust(code=True))[0][part.needs[0]].route == "code"  # type: ignore[attr-defined]
+
+    def test_of_another_python_is_not_run(self) -> None:
+        error = missing(self.part("2.7.18"), trust=Trust(code=True))
+        assert "its code is for Python 2.7, and this is 3." in error.reasons[0]
+
+    def test_that_is_not_there_is_missing(self) -> None:
+        part = self.part()
+        other = need("B", module="__main__", code="1.B")
+        error = missing(Asked(needs=(other,), known=Known, code=part.code), trust=Trust(code=True))
+        assert error.reasons == ("its code is not in the artifact",)
+
+    def test_lambdas_in_a_config_are_refused_all_at_once(self) -> None:
+        lambdas = [Need(name="<lambda>", kind="lambda", where=(place,)) for place in "ab"]
+        with pytest.raises(Refused, match=r"a lambda at a, b: .*Trust\(code=True\)"):
+            resolve([asked(*lambdas, need("A"))], {}, Trust())
+        assert resolve([asked(*lambdas)], {}, Trust(code=True)) == [{}]
+
+
+def test_a_class_with_another_source_is_a_warning_with_both() -> None:
+    one = need("A", source_sha256="0" * 64, distribution="acme", version="1.2")
+    given = {"A": TestCode}
+    with pytest.warns(
+        BundleWarning, match=r"acme>A is not what it was .*\(then acme 1\.2\).*[1-9a-f].* was 0{64}"
+    ):
+        resolve([asked(one)], given, Trust())
+
+
+def test_scopes_of_other_threads_are_used_where_the_source_is_the_recorded_one() -> None:
+    from bundlekit.source_code import digest_of
+
+    digest = digest_of(TestCode)
+    right = asked(need("A", source_sha256=digest), elsewhere={"acme>A": TestCode})
+    assert resolve([right], {}, Trust()) == [{right.needs[0]: TestCode}]
+    for other in ("0" * 64, None):
+        missing(asked(need("A", source_sha256=other), elsewhere={"acme>A": TestCode}))
+
+
+def test_what_this_process_bundled_it_knows_until_it_is_gone() -> None:
+    here = SimpleNamespace(make=lambda: type("Local", (), {"__qualname__": "f.<locals>.Local"}))
+    live = here.make()
+    packed = travel.pack([CustomObject(obj=live, name="Local", kind="layer", where=("x",))], "auto")
+    (one,) = packed.needs
+    part = Asked(needs=(one,), known=Known, code=packed.members[travel.PICKLE])
+    assert resolve([part], {}, Trust()) == [{one: live}]
+    del live, packed
+    import gc
+
+    gc.collect()
+    missing(part)
