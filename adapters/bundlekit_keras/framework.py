@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from importlib import metadata
 from typing import Any
 
@@ -10,6 +11,8 @@ from bundlekit.errors import FrameworkMissing
 
 OLDEST = (3, 6)
 """The oldest Keras that is supported: the tests run on it."""
+_SHOWN = 500
+_CLASS = re.compile(r"(?:<class |deserializing class )'([^']+)'")
 
 
 def require_keras() -> Any:
@@ -48,6 +51,15 @@ def environment() -> dict[str, str]:
         "numpy": metadata.version("numpy"),
         "h5py": metadata.version("h5py"),
     }
+
+
+def innermost(error: Exception) -> str:
+    """Give what is at the bottom of one of Keras' errors, which quote whole configs on the way."""
+    text = str(error) or type(error).__name__
+    *way, bottom = text.split("Exception encountered: ")
+    classes = [name for step in way for name in _CLASS.findall(step)]
+    bottom = f"{classes[-1]}: {bottom.strip()}" if classes else bottom.strip()
+    return bottom if len(bottom) <= _SHOWN else f"{bottom[:_SHOWN]} […]"
 
 
 def minor_version(keras: Any) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bundlekit.adapter import Context, CustomObject, Need
 from bundlekit.errors import Unwritable
 from bundlekit_keras import custom_objects, internals, nodes
-from bundlekit_keras.framework import require_keras
+from bundlekit_keras.framework import innermost, require_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,8 +68,9 @@ def require_readable(config: dict[str, Any], marks: Marks, found: Iterable[Custo
 
 def explain(chain: tuple[Any, ...], error: BaseException) -> Unwritable:
     """Say at which object, and at which of its arguments, Keras failed to write a config."""
-    obj = chain[-1]
-    names = " > ".join(f"{_name(one)} ({type(one).__name__})" for one in chain)
+    owners = [one for one in chain if hasattr(one, "get_config") and not isinstance(one, type)]
+    obj = owners[-1]  # what it failed at may be a plain value that is not JSON
+    names = " > ".join(f"{_name(one)} ({type(one).__name__})" for one in owners)
     cls = type(obj).__name__
     argument = _unwritable_argument(obj)
     what = (
@@ -160,7 +161,7 @@ def _check_rebuilt(
                 lost = live - _live_inside(_config_of(rebuilt))
             except Exception as error:
                 raise _unreadable(
-                    obj, place, arguments, f"from_config fails: {_short(error)}"
+                    obj, place, arguments, f"from_config fails: {innermost(error)}"
                 ) from error
             if lost:
                 raise _unreadable(
@@ -251,5 +252,5 @@ def _name(obj: Any) -> str:
 
 
 def _short(value: object) -> str:
-    text = str(value) if isinstance(value, BaseException) else repr(value)
+    text = " ".join((str(value) if isinstance(value, BaseException) else repr(value)).split())
     return text if len(text) <= 200 else f"{text[:200]} […]"

@@ -28,7 +28,7 @@ from bundlekit_keras import (
     reload_check,
     scopes,
 )
-from bundlekit_keras.framework import environment, require_keras
+from bundlekit_keras.framework import environment, innermost, require_keras
 from bundlekit_keras.signature import signature_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
 ASSETS = "assets/"
 _MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, random_state.MEMBER})
-_SHOWN = 500
 
 
 class KerasAdapter:
@@ -158,7 +157,7 @@ def _save(
             raise reload_check.explain(marks.failed, error) from error
         raise Unwritable(
             f"Keras could not save the model {model.name!r} ({type(model).__name__}): "
-            f"{_brief(error)}; mend the class or the folder that is named",
+            f"{innermost(error)}; mend the class or the folder that is named",
             model=model.name,
         ) from error
 
@@ -187,7 +186,7 @@ def _load(payload: Payload, context: Context) -> Any:
     except Exception as error:
         raise NotRestorable(
             f"Keras {keras.__version__} could not rebuild {payload.part.type} "
-            f"{payload.part.name!r}: {_brief(error)}; try the Keras that wrote it (`bundlekit "
+            f"{payload.part.name!r}: {innermost(error)}; try the Keras that wrote it (`bundlekit "
             f"inspect` tells), or mend get_config and from_config of the class that is named",
             type=payload.part.type,
             cause=str(error),
@@ -204,9 +203,3 @@ def _write_keras(path: Path, config: dict[str, Any], payload: Payload) -> None:
         for name in payload.paths:
             if name == WEIGHTS or name.startswith(ASSETS):
                 archive.writestr(name, payload.read(name))
-
-
-def _brief(error: Exception) -> str:
-    # Keras quotes whole configs; the cause has all of it.
-    text = str(error) or type(error).__name__
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} […]"

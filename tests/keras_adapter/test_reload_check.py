@@ -1,0 +1,235 @@
+"""What could not be read back is said when bundling, with the class, the argument and the place."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import bundlekit
+from bundlekit.errors import UnknownOption, Unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def layer_with(
+    init: Callable[..., None], config: Callable[[Any], dict[str, Any]] | None, **more: Any
+) -> type:
+    """Make a layer class with this constructor and what `get_config` adds."""
+    import keras
+
+    def get_config(self: Any) -> dict[str, Any]:
+        return {**keras.layers.Layer.get_config(self), **(config(self) if config else {})}
+
+    own = {
+        "__init__": init,
+        "build": lambda self, shape: None,
+        "call": lambda self, x: x,
+        "get_config": get_config,
+    }
+    return type("Own", (keras.layers.Layer,), {**own, **more})
+
+
+def bundled(layer: Any, **options: Any) -> bundlekit.Bundle:
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), layer, keras.layers.Dense(1)], name="mine")
+    return bundlekit.bundle(model, **options)
+
+
+def start(self: Any, **kwargs: Any) -> None:
+    import keras
+
+    keras.layers.Layer.__init__(self, **kwargs)
+
+
+def takes_units(self: Any, units: int, **kwargs: Any) -> None:
+    start(self, **kwargs)
+    self.units = units
+
+
+def takes_units_alone(self: Any, units: int) -> None:
+    start(self)
+    self.units = units
+
+
+def takes_inner(self: Any, inner: Any, **kwargs: Any) -> None:
+    start(self, **kwargs)
+    self.inner = inner
+
+
+PLACE = r"Own at config\.layers\[1\] could not be loaded again: "
+
+
+def test_an_argument_that_get_config_leaves_out_is_named() -> None:
+    with pytest.raises(Unwritable, match=PLACE + "get_config does not return 'units'") as refusal:
+        bundled(layer_with(takes_units, None)(4))
+    assert refusal.value.argument == "units"  # type: ignore[attr-defined]
+    assert refusal.value.where == "config.layers[1]"  # type: ignore[attr-defined]
+    assert bundled(layer_with(takes_units, lambda self: {"units": self.units})(4))
+
+
+def test_an_argument_that_the_constructor_does_not_take_is_named() -> None:
+    with pytest.raises(Unwritable, match=PLACE + r"get_config returns '(name|trainable)', which"):
+        bundled(layer_with(takes_units_alone, lambda self: {"units": self.units})(4))
+
+
+def test_what_is_no_json_is_named_with_its_class_and_place() -> None:
+    own = layer_with(start, lambda self: {"sizes": {1, 2}})
+    with pytest.raises(
+        Unwritable,
+        match=r"get_config of Own returns 'sizes': \{1, 2\}, which is not JSON .* it is at 'mine' "
+        r"\(Sequential\) > '.*' \(Own\)",
+    ) as refusal:
+        bundled(own())
+    assert refusal.value.argument == "sizes"  # type: ignore[attr-defined]
+
+
+def test_a_constructor_that_keras_cannot_describe_is_named() -> None:
+    import keras
+
+    class Own(keras.layers.Layer):
+        def __init__(self, *sizes: int) -> None:
+            super().__init__()
+
+        def call(self, x: Any) -> Any:
+            return x
+
+    with pytest.raises(Unwritable, match="the config of Own cannot be written: .*positional only"):
+        bundled(Own(1, 2))
+
+
+def test_keys_that_json_would_change_are_named() -> None:
+    own = layer_with(start, lambda self: {"table": {"deep": [{1: "a"}]}})
+    with pytest.raises(Unwritable, match=r"returns in table a dict with the key 1, .* as '1'"):
+        bundled(own())
+
+
+def test_a_class_in_a_config_is_refused() -> None:
+    import keras
+
+    own = layer_with(start, lambda self: {"kind": keras.layers.Dense})
+    with pytest.raises(Unwritable, match=r"get_config of Own returns 'kind': <class .*Dense'>, wh"):
+        bundled(own())
+
+    class Plain:
+        pass
+
+    own = layer_with(start, lambda self: {"kind": Plain})
+    with pytest.raises(Unwritable, match=r"the class Plain itself at config\.layers\[1\]\..*kind"):
+        bundled(own())
+
+
+class TestObjectsInAConfig:
+    RETURNS_IT = staticmethod(lambda self: {"inner": self.inner})
+
+    def test_that_nobody_turns_back_are_named(self) -> None:
+        import keras
+
+        own = layer_with(takes_inner, self.RETURNS_IT)
+        with pytest.raises(Unwritable, match=PLACE + "get_config returns objects in inner, and"):
+            bundled(own(keras.layers.Dense(2)))
+
+    def test_that_from_config_turns_back_pass(self) -> None:
+        import keras
+
+        def from_config(cls: Any, config: dict[str, Any]) -> Any:
+            config["inner"] = keras.saving.deserialize_keras_object(config["inner"])
+            return cls(**config)
+
+        own = layer_with(takes_inner, self.RETURNS_IT, from_config=classmethod(from_config))
+        assert bundled(own(keras.layers.Dense(2)), check="rebuild")
+
+    def test_that_the_constructor_turns_back_pass(self) -> None:
+        import keras
+
+        def init(self: Any, inner: Any, **kwargs: Any) -> None:
+            takes_inner(self, keras.activations.get(inner), **kwargs)
+
+        own = layer_with(init, self.RETURNS_IT)
+        assert bundled(own(keras.activations.relu))
+
+    def test_whose_constructor_fails_on_a_config_are_named(self) -> None:
+        import keras
+
+        def init(self: Any, inner: Any, **kwargs: Any) -> None:
+            takes_inner(self, inner, **kwargs)
+            self.width = inner.units
+
+        with pytest.raises(Unwritable, match=PLACE + "from_config fails: .*units"):
+            bundled(layer_with(init, self.RETURNS_IT)(keras.layers.Dense(2)))
+
+    def test_are_tried_without_touching_names_and_random_states(self) -> None:
+        import keras
+
+        def init(self: Any, inner: Any, **kwargs: Any) -> None:
+            takes_inner(self, keras.layers.deserialize(inner) if isinstance(inner, dict) else inner)
+            self.drop = keras.layers.Dropout(0.5)
+            np.random.random()
+
+        own = layer_with(init, self.RETURNS_IT)
+        layer = own(keras.layers.Dense(2))
+        model = keras.Sequential([keras.Input((3,)), layer, keras.layers.Dense(1)])
+        number = int(keras.layers.Dropout(0.1).name.rpartition("_")[2] or 0)
+        before = random.getstate(), str(np.random.get_state())
+        bundlekit.bundle(model)
+        assert (random.getstate(), str(np.random.get_state())) == before
+        assert keras.layers.Dropout(0.1).name == f"dropout_{number + 1}"
+
+
+class TestRebuild:
+    def test_finds_a_class_that_comes_back_as_another(self) -> None:
+        def init(self: Any, units: int = 3, **kwargs: Any) -> None:
+            takes_units(self, units, **kwargs)
+            self.weight = self.add_weight(shape=(units,), name="weight")
+
+        own = layer_with(init, None)
+        assert bundled(own(3))
+        with pytest.raises(Unwritable, match=r"does not come back from what would be stored"):
+            bundled(own(5), check="rebuild")
+
+    def test_finds_state_that_is_not_stored(self) -> None:
+        def init(self: Any, **kwargs: Any) -> None:
+            start(self, **kwargs)
+            self.weight = self.add_weight(shape=(1,), initializer="zeros", name="weight")
+
+        def skip(self: Any, store: Any) -> None:
+            pass
+
+        own = layer_with(init, None, save_own_variables=skip, load_own_variables=skip)
+        layer = own()
+        layer.weight.assign([5.0])
+        assert bundled(layer)
+        with pytest.raises(Unwritable, match="comes back different from what would be stored"):
+            bundled(layer, check="rebuild")
+
+    def test_uses_nothing_but_what_the_artifact_needs(self) -> None:
+        import keras
+
+        class Hidden(keras.layers.Layer):
+            pass
+
+        def init(self: Any, **kwargs: Any) -> None:
+            start(self, **kwargs)
+            if keras.saving.get_registered_object("acme>Hidden") is None:
+                raise LookupError("where is it?")
+
+        keras.saving.get_custom_objects()["acme>Hidden"] = Hidden
+        try:
+            layer = layer_with(init, None)()
+            assert bundled(layer)
+            with pytest.raises(Unwritable, match=r"does not come back .*where is it\?"):
+                bundled(layer, check="rebuild")
+            assert keras.saving.get_custom_objects()["acme>Hidden"] is Hidden
+        finally:
+            del keras.saving.get_custom_objects()["acme>Hidden"]
+
+    def test_passes_what_comes_back(self, trained: tuple[Any, Any]) -> None:
+        assert bundlekit.bundle(trained[0], check="rebuild") == bundlekit.bundle(trained[0])
+
+    def test_is_one_of_two_checks(self, trained: tuple[Any, Any]) -> None:
+        with pytest.raises(UnknownOption, match="check='full' is not known; it is one of config,"):
+            bundlekit.bundle(trained[0], check="full")
