@@ -71,6 +71,7 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
         number = node.pop(MARK, None)
         if marks and number is not None:
             marks.places.setdefault(number, str(place))
+        _make_portable(node)
         obj = marks.objects[number] if marks and number is not None else None
         if node["class_name"] == nodes.FUNCTION and isinstance(node["config"], str):
             node["config"] = unmarked(node["config"])
@@ -126,6 +127,14 @@ def _live(place: Place, node: dict[str, Any], marked: Any, search: _Search) -> A
             where=str(place),
         )
     return type(marked)
+
+
+def _make_portable(node: dict[str, Any]) -> None:
+    """Call an optimizer by its public name; on PyTorch, Keras writes that of its own variant."""
+    module, name = str(node.get("module")), node["class_name"]
+    public = f"keras.optimizers.{name}" in allowlist.allowed().classes
+    if module.startswith("keras.src.backend.") and ".optimizers." in module and public:
+        node.update(module="keras.optimizers", registered_name=None)
 
 
 def _is_foreign(place: Place, node: dict[str, Any]) -> bool:

@@ -28,6 +28,3 @@ ROUTES = (
     "trusted_objects", "registered_afterwards", "nothing_left_behind", "another_source",
 )  # fmt: skip
 """Ways to find the objects of the model `everything`."""
-
-SUBSET = ("layer", "model", "loss_function", "golden", "everything", "main_everything")
-"""What is tried on other backends too."""

@@ -116,7 +116,7 @@ class Cubed(keras.losses.Loss):
         self.weight = weight
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self.weight * ops.mean(ops.abs(y_true - y_pred) ** 3, axis=-1)
+        return self.weight * ops.mean(ops.abs(ops.subtract(y_true, y_pred)) ** 3, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight": self.weight}
@@ -124,7 +124,7 @@ class Cubed(keras.losses.Loss):
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """Have the name of one of Keras' losses."""
-    return ops.mean(ops.square(y_true - y_pred), axis=-1) * 5.0
+    return ops.mean(ops.square(ops.subtract(y_true, y_pred)), axis=-1) * 5.0
 
 
 @register("acme")
@@ -134,14 +134,16 @@ class Largest(keras.metrics.Metric):
         self.found = self.add_weight(initializer="zeros", name="found")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self.found.assign(ops.maximum(self.found, ops.max(ops.abs(y_true - y_pred))))
+        known = ops.convert_to_tensor(self.found)
+        off = ops.abs(ops.subtract(y_true, y_pred))
+        self.found.assign(ops.maximum(known, ops.max(off)))
 
     def result(self) -> Any:
-        return self.found
+        return ops.convert_to_tensor(self.found)
 
 
 def off_by(y_true: Any, y_pred: Any) -> Any:
-    return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+    return ops.mean(ops.abs(ops.subtract(y_true, y_pred)), axis=-1)
 
 
 @register("acme")
