@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import ModuleType
 
+    from bundlekit.trust import Trust
+
 _TIMEOUT = 900
 
 
@@ -45,6 +47,7 @@ class Case:
         custom_objects: what the reader gives to `unbundle`, as `module:qualified_name`.
         python_path: folders where the reader finds those modules; relative ones are below the
             folder of the file of cases.
+        trust: what the reader trusts, as for `unbundle`.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Case:
     adapter: str | None = None
     custom_objects: Mapping[str, str] = field(default_factory=dict)
     python_path: Sequence[str] = ()
+    trust: Trust | Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class _Given:
     observer: str
     custom_objects: Mapping[str, str]
     python_path: Sequence[str]
+    trust: Trust | Sequence[str] | None
 
 
 @dataclass
@@ -203,7 +208,8 @@ def _read_case(path: Path) -> list[Observation]:
     given: _Given = _get(path)
     sys.path[:0] = given.python_path
     objects = {name: _import(reference) for name, reference in given.custom_objects.items()}
-    obj = bundlekit.load(path.with_suffix(".bundle"), custom_objects=objects)
+    source = path.with_suffix(".bundle")
+    obj = bundlekit.load(source, custom_objects=objects, trust=given.trust)
     observer = observer_for(given.observer)
     return [*observer.state(obj), *observer.behaviour(obj, given.inputs, given.targets)]
 
@@ -220,7 +226,9 @@ def _outcome(folder: Path, name: str) -> Outcome:
 
 
 def _given(case: Case, observer: str) -> _Given:
-    return _Given(case.inputs, case.targets, observer, case.custom_objects, case.python_path)
+    return _Given(
+        case.inputs, case.targets, observer, case.custom_objects, case.python_path, case.trust
+    )
 
 
 def _run(work: str, folder: Path, arguments: list[str], timeout: float) -> None:

@@ -11,9 +11,10 @@ from bundlekit.testing.fresh import Case, restore_elsewhere
 from bundlekit.testing.observers import observer_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bundlekit.bundle_type import Bundle
+    from bundlekit.trust import Trust
 
 
 def assert_roundtrip(
@@ -24,6 +25,7 @@ def assert_roundtrip(
     fresh_process: bool = True,
     adapter: str | None = None,
     custom_objects: Mapping[str, object] | None = None,
+    trust: Trust | Sequence[str] | None = None,
     tolerance: float = 0.0,
 ) -> Bundle:
     """Bundle an object, restore it, and compare all that can be seen of both.
@@ -41,6 +43,8 @@ def assert_roundtrip(
         adapter: the adapter to use.
         custom_objects: classes and functions that restoring takes. A fresh process imports
             them by their module and name.
+        trust: what restoring trusts. Classes of a test module travel by value as a rule, since no
+            fresh interpreter could import them: `Trust(code=True)`.
         tolerance: the largest absolute difference of numbers that passes; by default none.
 
     Returns:
@@ -67,11 +71,12 @@ def assert_roundtrip(
             inputs=inputs,
             targets=targets,
             custom_objects={name: _reference(name, own) for name, own in objects.items()},
-            python_path=tuple(sys.path) if objects else (),
+            python_path=tuple(sys.path) if objects or trust else (),
+            trust=trust,
         )
         after = restore_elsewhere(case, bytes(bundle))
     else:
-        restored = bundlekit.unbundle(bundle, custom_objects=objects)
+        restored = bundlekit.unbundle(bundle, custom_objects=objects, trust=trust)
         after = [*observer.state(restored), *observer.behaviour(restored, inputs, targets)]
     differences = compare(before, after, tolerance=tolerance)
     if differences:
@@ -91,7 +96,8 @@ def _reference(name: str, obj: object) -> str:
     if module in (None, "__main__") or "<" in path:
         raise FreshProcessFailed(
             f"a fresh process cannot import {name!r}, which is {path} in {module}; define it at "
-            f"the top of a module, or compare in this process with fresh_process=False",
+            f"the top of a module, let it travel by value with trust=Trust(code=True), or compare "
+            f"in this process with fresh_process=False",
             name=name,
         )
     return f"{module}:{path}"

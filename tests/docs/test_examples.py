@@ -132,7 +132,12 @@ keras…
 
 def test_a_page_is_modules_scripts_and_commands(tmp_path: Path) -> None:
     run_page(SMALL, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["acme", "file", "read.py", "write.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "acme",
+        "file",
+        "read.py",
+        "write.py",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from bundlekit import Trust
 from bundlekit.errors import AdapterMissing
 from bundlekit.testing import assert_roundtrip
 from bundlekit.testing.failures import RoundTripFailed
@@ -48,6 +49,18 @@ def test_a_tolerance_lets_small_differences_pass(flawed: ModuleType) -> None:
     model.layers[0].scale.assign(1e-6)
     objects = {"Forgetful": flawed.Forgetful}
     assert_roundtrip(model, flawed.X, fresh_process=False, custom_objects=objects, tolerance=1e-4)
+
+
+def test_a_class_of_the_test_travels_by_value_where_code_is_trusted() -> None:
+    import keras
+
+    class Own(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x * 2.0
+
+    model = keras.Sequential([keras.Input((3,)), Own(), keras.layers.Dense(1)])
+    bundled = assert_roundtrip(model, np.ones((2, 3)), trust=Trust(code=True))
+    assert [need.travels for need in bundled.needs] == ["value"]
 
 
 def test_the_object_is_put_back(flawed: ModuleType) -> None:
