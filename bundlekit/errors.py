@@ -134,8 +134,8 @@ class MissingCustomObjects(BundleError, LookupError):
         missing: all of them, in the order of the config.
         reasons: for each, why it was not found.
         custom_objects: the names under which they can be given.
-        trust: the references that `trust=` would have to name.
-        code: whether some can only be had with `Trust(code=True)`.
+        trust: the names that `trust=` would have to hold, for what travels by reference.
+        code: whether some travel by value, and `Trust(code=True)` would run them.
     """
 
     missing: tuple[Need, ...]

@@ -2,52 +2,93 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bundlekit.errors import AmbiguousCustomObject, MissingCustomObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bundlekit.need import Need
     from bundlekit.trust import Trust
 
 
-def missing_objects(missing: Sequence[tuple[Need, str]], trust: Trust) -> MissingCustomObjects:
+@dataclass(frozen=True)
+class Missing:
+    """A need that was not found, why, and what trust could still bring it."""
+
+    need: Need
+    reason: str
+    by_name: bool
+    """Whether it would be imported if its name were trusted."""
+    by_code: bool
+    """Whether it would come out of the artifact if that code were trusted."""
+
+    @classmethod
+    def all_of(cls, needs: Iterable[Need]) -> list[Missing]:
+        """Take none of the needs for found, and nothing for tried."""
+        return [
+            cls(
+                need,
+                "not looked for",
+                by_name=need.reference is not None,
+                by_code=bool(need.code) or need.kind == "lambda",
+            )
+            for need in needs
+        ]
+
+
+def missing_objects(found: Sequence[Missing], trust: Trust) -> MissingCustomObjects:
     """Make the error that lists all that was not found, with why, and the lines that would do."""
-    needs = list({need.identity: need for need, _ in missing}.values())
-    reasons = {need.identity: reason for need, reason in missing}
+    missing = list({one.need.identity: one for one in found}.values())
+    needs = [one.need for one in missing]
     listed = "".join(
-        f"\n  {need.describe()} (by {need.travels}), used at {_few(need.where)}: "
-        f"{reasons[need.identity]}"
-        for need in needs
+        f"\n  {one.need.describe()} (by {one.need.travels}), used at {_few(one.need.where)}: "
+        f"{one.reason}"
+        for one in missing
     )
-    named = [need for need in needs if need.kind != "lambda"]
-    arguments = ", ".join(f'"{_shortest(need, needs)}": {need.class_name}' for need in named)
-    allowing = trust_line(needs, trust)
+    names = {_shortest(need, needs): need for need in needs if need.kind != "lambda"}
+    ways = [f"pass {_giving(names)}"] if names else []
+    stuck = {
+        name: one.need
+        for one in missing
+        for name, need in names.items()
+        if need is one.need and not one.by_name and not one.by_code
+    }
+    for line in trust_lines(missing, trust) if len(stuck) < len(needs) else ():
+        ways.append(f"if you trust whoever wrote them, {line}")
+        if stuck:
+            ways[-1] += f" and {_giving(stuck)}"
     return MissingCustomObjects(
-        f"the artifact is made of {len(needs)} classes or functions that are not its framework's "
-        f"own and were not found:{listed}\npass custom_objects={{{arguments}}}"
-        + (f"\nor, if you trust whoever wrote them, {allowing}" if allowing else ""),
+        "classes or functions that the artifact needs, and that are not its framework's own, were "
+        f"not found:{listed}\n" + "\nor, ".join(ways),
         missing=tuple(needs),
-        reasons=tuple(reasons[need.identity] for need in needs),
-        custom_objects=tuple(_shortest(need, needs) for need in named),
-        trust=tuple(dict.fromkeys(need.reference for need in needs if need.reference)),
-        code=any(need.code and not need.reference for need in needs),
+        reasons=tuple(one.reason for one in missing),
+        custom_objects=tuple(names),
+        trust=tuple(str(one.need.reference) for one in missing if one.by_name and not one.by_code),
+        code=any(one.by_code for one in missing),
     )
 
 
-def trust_line(needs: Iterable[Need], trust: Trust | None = None) -> str | None:
-    """Write the `trust=` that would let all of these be imported and run; `None` if none would.
+def trust_lines(missing: Iterable[Missing], trust: Trust | None = None) -> list[str]:
+    """Write each `trust=` that would let all of these be imported or run, as far as any would.
 
-    What the caller trusts already stays in it.
+    What the caller trusts already stays in it. The second line, where there is one, trusts names
+    in place of the code that the artifact carries: it needs the package, and runs less.
     """
-    needs = list(needs)
-    names = list(trust.imports) if trust else []
-    names += [need.reference for need in needs if need.reference and need.reference not in names]
-    code = bool(trust and trust.code) or any(
-        (need.code or need.kind == "lambda") and not need.reference for need in needs
+    missing = list(missing)
+    by_code = _line([one for one in missing if not one.by_code], missing, trust)
+    by_name = _line(
+        [one for one in missing if one.by_name], [m for m in missing if not m.by_name], trust
     )
+    return [line for line in dict.fromkeys((by_code, by_name)) if line]
+
+
+def _line(named: Iterable[Missing], run: Iterable[Missing], trust: Trust | None) -> str | None:
+    names = dict.fromkeys(trust.imports if trust else ())
+    names |= dict.fromkeys(str(one.need.reference) for one in named if one.by_name)
+    code = bool(trust and trust.code) or any(one.by_code for one in run)
     quoted = "[" + ", ".join(f'"{name}"' for name in names) + "]"
     if code:
         return f"trust=Trust({f'imports={quoted}, ' if names else ''}code=True)"
@@ -63,6 +104,14 @@ def ambiguous(key: str, fitting: list[Need]) -> AmbiguousCustomObject:
         f"{listed}; give each under a name of its own: {exact}",
         key=key,
         needs=tuple(fitting),
+    )
+
+
+def _giving(needs: Mapping[str, Need]) -> str:
+    return (
+        "custom_objects={"
+        + ", ".join(f'"{name}": {need.class_name}' for name, need in needs.items())
+        + "}"
     )
 
 

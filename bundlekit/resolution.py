@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit import by_value, travel
 from bundlekit.errors import BundleError, BundleWarning, InvalidCustomObject, Refused
-from bundlekit.missing import ambiguous, missing_objects
+from bundlekit.missing import Missing, ambiguous, missing_objects
 from bundlekit.source_code import digest_of
 from bundlekit.trusted_import import imported
 
@@ -75,7 +75,7 @@ def resolve(
     _refuse_lambdas(asked, trust)
     found: list[dict[Need, object]] = []
     later: list[tuple[Asked, Need, dict[Need, object], str]] = []
-    missing: list[tuple[Need, str]] = []
+    missing: list[Missing] = []
     for part in asked:
         objects: dict[Need, object] = {}
         found.append(objects)
@@ -84,13 +84,14 @@ def resolve(
             if need.kind == "lambda" and not need.code:
                 continue
             obj = chosen[need.identity] if need.identity in chosen else _seen(need, part, known)
-            route = None if obj is not None else _route(need, part, trust)
             if obj is not None:
                 objects[need] = _usable(need, obj)
-            elif route in ("import", "code"):
-                later.append((part, need, objects, str(route)))
+                continue
+            route = _route(need, part, trust)
+            if isinstance(route, Missing):
+                missing.append(route)
             else:
-                missing.append((need, route or "not given"))
+                later.append((part, need, objects, route))
     if not missing:
         missing += _bring(later, trust)
     if missing:
@@ -179,28 +180,37 @@ def _usable(need: Need, obj: object) -> object:
     return obj
 
 
-def _route(need: Need, part: Asked, trust: Trust) -> str:
-    """Say how an object can be brought in, or why it cannot."""
+def _route(need: Need, part: Asked, trust: Trust) -> str | Missing:
+    """Say how an object can be brought in, or why it cannot and what would help."""
     if need.reference and trust.allows_import(need.module, need.qualname):
         return "import"
+    obstacle = _obstacle(need, part)
+    if obstacle is None and trust.code:
+        return "code"
+    return Missing(
+        need,
+        obstacle or "its code is in the artifact, and not trusted",
+        by_name=need.reference is not None,
+        by_code=obstacle is None,
+    )
+
+
+def _obstacle(need: Need, part: Asked) -> str | None:
+    """Say why the artifact has no code of an object that could run here; `None` if it has."""
     if not need.code:
         return "not trusted" if need.reference else "it cannot be imported"
-    if not trust.code:
-        return "its code is in the artifact, and not trusted"
     if part.code is None:
         return "its code is not in the artifact"
     here = ".".join(platform.python_version_tuple()[:2])
     there = ".".join((part.python or here).split(".")[:2])
-    if there != here:
-        return f"its code is for Python {there}, and this is {here}"
-    return "code"
+    return None if there == here else f"its code is for Python {there}, and this is {here}"
 
 
 def _bring(
     later: Sequence[tuple[Asked, Need, dict[Need, object], str]], trust: Trust
-) -> list[tuple[Need, str]]:
+) -> list[Missing]:
     """Import and run what is allowed, now that nothing else is missing."""
-    missing: list[tuple[Need, str]] = []
+    missing: list[Missing] = []
     opened: dict[int, dict[str, object]] = {}
     for part, need, objects, route in later:
         if route == "import":
@@ -211,14 +221,16 @@ def _bring(
                 raise
             except Exception as error:  # whatever a module does when it is imported
                 reason = f"{need.module} is trusted and could not be imported: {error}"
-                if _route(need, part, type(trust)(code=trust.code)) != "code":
-                    missing.append((need, reason))
+                carried = _obstacle(need, part) is None
+                if not (carried and trust.code):
+                    missing.append(Missing(need, reason, by_name=False, by_code=carried))
                     continue
         if id(part) not in opened and part.code is not None:
             opened[id(part)] = by_value.loads(bytes(part.code))
         obj = opened[id(part)].get(str(need.code))
         if obj is None:
-            missing.append((need, "its code is not in the artifact"))
+            reason = "its code is not in the artifact"
+            missing.append(Missing(need, reason, by_name=False, by_code=False))
         else:
             objects[need] = _usable(need, obj)
     return missing

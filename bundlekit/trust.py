@@ -28,8 +28,10 @@ class Trust:
             (`acme.layers:Scale`) that may be imported. A package allows all modules below it.
         code: whether code that the artifact carries by value, lambdas among it, may run. It can do
             whatever you can do.
-        ops: operations of a graph that may run though they are on no list.
-        signers: who must have signed it.
+        ops: operations of a graph that may run though they are on no list. No format that is read
+            so far has a graph.
+        signers: who must have signed it. Signatures are not checked yet: an artifact is refused
+            where this names anybody.
 
     Raises:
         InvalidTrust: a name that is none, one that stands for everything, a string where a list
@@ -70,11 +72,18 @@ class Trust:
         """Read what a caller wrote as `trust=`: a `Trust`, a list of names to import, or nothing.
 
         Raises:
-            InvalidTrust: it is something else; a bare boolean, above all.
+            InvalidTrust: it is something else; a bare boolean, above all. Or it asks for
+                signatures, which nothing can check yet.
         """
-        if isinstance(value, Trust):
-            return value
-        return cls() if value is None else cls(imports=value)
+        trust = value if isinstance(value, Trust) else cls(imports=() if value is None else value)
+        if trust.signers:
+            raise InvalidTrust(
+                f"trust asks for a signature of {', '.join(map(repr, trust.signers))}, and this "
+                f"version of bundlekit checks none; leave signers out, and compare the digest with "
+                f"one that you were told",
+                found=trust.signers,
+            )
+        return trust
 
     def allows_import(self, module: str | None, qualname: str | None) -> bool:
         """Tell whether an object may be imported: it, its module, or a package around that."""
@@ -113,8 +122,9 @@ def _names(value: object, field: str) -> tuple[str, ...]:
 
 def _listed(value: object, field: str) -> tuple[str, ...]:
     if isinstance(value, str | bytes | bool) or not isinstance(value, Iterable):
-        example = "trust=['acme'], or Trust(code=True) for code that the artifact carries"
         raise InvalidTrust(
-            f"{field} is {value!r}; trust takes a list of names: {example}", found=value
+            f"{value!r} as {field}: trust takes a list of names, as in trust=['acme'], or "
+            f"Trust(code=True) for code that the artifact carries; nothing stands for all of them",
+            found=value,
         )
     return tuple(value)

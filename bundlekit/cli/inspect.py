@@ -38,15 +38,16 @@ def command(file: str, *, as_json: bool, source: bool) -> None:
 
 
 def _needs(artifact: Artifact) -> Iterator[tuple[str, str]]:
-    from bundlekit.missing import trust_line
+    from bundlekit.missing import Missing, trust_lines
     from bundlekit.unpacking import needs_of, payload_of
 
-    needs, _ = needs_of(payload_of(artifact, whole=False))
+    needs, unaudited = needs_of(payload_of(artifact, whole=False))
     if needs:
         yield "needs", "\n".join(f"{need.describe()}, by {need.travels}" for need in needs)
-        allowing = trust_line(needs)
-        if allowing:
-            yield "to allow", f"custom_objects={{…}}, or {allowing}"
+        ways = ["custom_objects={…}"] if any(need.kind != "lambda" for need in needs) else []
+        yield "to allow", "\nor ".join([*ways, *trust_lines(Missing.all_of(needs))])
+    if unaudited:
+        yield "not audited", f"{', '.join(unaudited)}: no adapter here; its needs are as it says"
 
 
 def _print_sources(artifact: Artifact) -> None:

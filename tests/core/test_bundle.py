@@ -10,10 +10,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 import bundlekit
 from bundlekit import Bundle
 from bundlekit.artifact import Artifact
+from bundlekit.cli.inspect import command
 from bundlekit.errors import (
     AdapterMissing,
     Damaged,
@@ -229,6 +231,9 @@ class TestNestedParts:
             bundlekit.unbundle(data)
         assert bundlekit.inspect(data).parts["a"].adapter == "fraction"
         assert bundlekit.verify(data).unaudited == ("fraction",)
+        (tmp_path / "x.bundle").write_bytes(data)
+        shown = CliRunner().invoke(command, [str(tmp_path / "x.bundle")]).output
+        assert "not audited  fraction: no adapter here" in shown
 
 
 def test_an_older_payload_names_the_version_to_install(

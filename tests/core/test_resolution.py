@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundlekit import Trust, travel
+from bundlekit import Trust, by_value, travel
 from bundlekit.adapter import CustomObject, Known, Need
 from bundlekit.errors import (
     AmbiguousCustomObject,
@@ -19,7 +21,7 @@ from bundlekit.errors import (
     MissingCustomObjects,
     Refused,
 )
-from bundlekit.missing import trust_line
+from bundlekit.missing import trust_lines
 from bundlekit.resolution import Asked, resolve
 
 if TYPE_CHECKING:
@@ -51,8 +53,6 @@ def cls(name: str, route: str, module: str | None = None) -> type:
 def test_each_is_found_by_the_first_route_and_exactly_the_missing_are_listed(
     routes: dict[str, set[str]],
 ) -> None:
-    from bundlekit import by_value
-
     here = pytest.MonkeyPatch()
     try:
         here.setattr(travel, "_bundled_here", {})
@@ -110,7 +110,6 @@ def test_one_error_lists_all_of_all_parts_with_the_lines_that_would_do() -> None
     error = missing(asked(first), asked(second, first), C=cls("C", "given"))
     assert error.missing == (first, second)
     text = str(error)
-    assert "made of 2 classes or functions" in text
     assert (
         "\n  acme>A, layer from modA:A of acme 1.2 (by reference), used at at.A: not trusted"
         in text
@@ -125,18 +124,58 @@ def test_one_error_lists_all_of_all_parts_with_the_lines_that_would_do() -> None
     )
 
 
-def test_the_lines_that_it_prints_do() -> None:
-    parts = asked(need("A"), need("B", module="__main__", code="0.B"))
-    error = missing(parts)
-    given = {name: cls(name, "given") for name in error.custom_objects}
-    assert resolve([parts], given, Trust())
-    assert 'trust=Trust(imports=["modA:A"], code=True)' in str(error)
+@pytest.mark.parametrize("kinds", ["A", "B", "C", "AB", "AC", "BC", "BD", "D", "AD", "ABCD", "L"])
+def test_every_line_that_it_prints_does(kinds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By reference (A), by value from a module (B) or a script (C), from nowhere (D), a lambda."""
+    for name in "AB":
+        module = ModuleType(f"mod{name}")
+        setattr(module, name, cls(name, "import", f"mod{name}"))
+        monkeypatch.setitem(sys.modules, f"mod{name}", module)
+    carried = {f"0.{name}": cls(name, "code", "__main__") for name in "BC"} | {"0.L": _twice}
+    every = {
+        "A": need("A"),
+        "B": need("B", code="0.B"),
+        "C": need("C", module="__main__", code="0.C"),
+        "D": need("D", module=None),
+        "L": need("L", module="__main__", qualname="<lambda>", kind="lambda", code="0.L"),
+    }
+    part = asked(*(every[kind] for kind in kinds))
+    part = replace(part, code=by_value.dumps(carried))
+    error = missing(part)
+    *_, reasons = str(error).split("not found:")
+    lines = [line for line in reasons.splitlines() if line and not line.startswith("  ")]
+    assert lines
+    scope = {"Trust": Trust, **{name: cls(name, "given") for name in "ABCD"}}
+    for line in lines:
+        found = re.search(r"(custom_objects|trust)=.*", line)
+        assert found
+        given = eval(f"dict({found[0].replace(' and ', ', ')})", scope)
+        (objects,) = resolve([part], given.get("custom_objects", {}), Trust.of(given.get("trust")))
+        assert len(objects) == len(kinds)
+    if kinds not in ("D", "AD", "BD", "ABCD"):
+        assert resolve([part], {}, Trust(imports=error.trust, code=error.code))
+    if kinds == "L":
+        assert len(lines) == 1
+        assert "custom_objects" not in lines[0]
+    assert len(lines) == 1 + (set(kinds) != {"D"}) + ("B" in kinds) - (kinds == "L")
+
+
+def _twice(x: int) -> int:
+    return 2 * x
+
+
+def test_no_trust_is_advised_that_would_not_do() -> None:
+    error = missing(asked(need("A", module="no_such_module")), trust=["no_such_module"])
+    assert str(error).endswith('\npass custom_objects={"A": A}')
+    assert (error.trust, error.code) == ((), False)
+    error = missing(asked(need("A", module="no_such_module"), need("B")), trust=["no_such_module"])
+    assert str(error).endswith('trust=["no_such_module", "modB:B"]')
 
 
 def test_what_is_trusted_already_stays_in_the_line() -> None:
     error = missing(asked(need("A"), need("B")), trust=["modB"])
     assert str(error).endswith('trust=["modB", "modA:A"]')
-    assert trust_line([]) is None
+    assert trust_lines([]) == []
 
 
 def test_where_something_is_missing_nothing_is_imported_and_nothing_run(tmp_path: Path) -> None:
@@ -239,8 +278,6 @@ class TestImports:
 
 class TestCode:
     def part(self, python: str | None = None) -> Asked:
-        from bundlekit import by_value
-
         code = by_value.dumps({"0.A": cls("A", "code", "__main__")})
         one = need("A", module="__main__", code="0.A")
         return Asked(needs=(one,), known=Known, code=code, python=python)

@@ -57,6 +57,14 @@ def test_only_packages_around_a_module_allow_it(trusted: list[str], module: str)
     assert Trust(imports=trusted).allows_import(module, "X") is bool(around & set(trusted))
 
 
+def test_signatures_that_nothing_checks_are_not_taken_for_checked() -> None:
+    asking = Trust(signers=["release key"])
+    with pytest.raises(InvalidTrust, match="a signature of 'release key', and this version") as no:
+        Trust.of(asking)
+    assert no.value.found == ("release key",)  # type: ignore[attr-defined]
+    assert Trust.of(Trust(ops=["PyFunc"])).ops == ("PyFunc",)
+
+
 @pytest.mark.parametrize("odd", [True, False, 1, "acme", b"acme", 3.5])
 def test_what_is_no_list_of_names_is_refused(odd: Any) -> None:
     with pytest.raises(InvalidTrust, match="trust takes a list of names") as refusal:

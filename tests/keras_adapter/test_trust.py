@@ -221,7 +221,8 @@ def test_the_command_line_shows_needs_and_sources_and_imports_nothing(
     assert "needs" in shown
     assert "Own, layer from" in shown
     assert "by value" in shown
-    assert "custom_objects={…}, or trust=Trust(code=True)" in shown
+    assert "custom_objects={…}\n" in shown
+    assert " or trust=Trust(code=True)\n" in shown
     source = CliRunner().invoke(command, ["--source", str(tmp_path / "own.bundle")]).output
     assert source.startswith("# code/0.Own.py\nclass Own(keras.layers.Layer):\n    def call")
     assert "What runs, if you trust it, is code/objects.pickle" in source
