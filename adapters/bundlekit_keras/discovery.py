@@ -19,6 +19,7 @@ from bundlekit_keras import allowlist, audit, nodes
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.marks import MARK, Marks, is_keras_own, number_in, unmarked
 from bundlekit_keras.scopes import known
+from bundlekit_keras.unwritable import named_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,12 +121,7 @@ def _live(place: Place, node: dict[str, Any], marked: Any, search: _Search) -> A
             node["module"] = home
         return None
     if isinstance(marked, type) or not hasattr(marked, "get_config"):
-        what = f"the class {marked.__name__} itself" if isinstance(marked, type) else repr(marked)
-        raise Unwritable(
-            f"the config holds {what} at {place}, which Keras writes as a name and cannot read "
-            f"back; return something from get_config that from_config can turn into it",
-            where=str(place),
-        )
+        raise named_only(marked, str(place))
     return type(marked)
 
 

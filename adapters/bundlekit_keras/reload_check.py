@@ -9,19 +9,18 @@ trial.
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import Mapping
-from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Context, CustomObject, Need
 from bundlekit.errors import Unwritable
-from bundlekit_keras import custom_objects, internals, nodes
+from bundlekit_keras import custom_objects, nodes
 from bundlekit_keras.framework import innermost, require_keras
+from bundlekit_keras.undisturbed import undisturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from bundlekit_keras.marks import Marks
 
@@ -64,28 +63,6 @@ def require_readable(config: dict[str, Any], marks: Marks, found: Iterable[Custo
                 suspects.append((obj, place, live))
     if suspects:
         _check_rebuilt(config, suspects, found)
-
-
-def explain(chain: tuple[Any, ...], error: BaseException) -> Unwritable:
-    """Say at which object, and at which of its arguments, Keras failed to write a config."""
-    owners = [one for one in chain if hasattr(one, "get_config") and not isinstance(one, type)]
-    obj = owners[-1]  # what it failed at may be a plain value that is not JSON
-    names = " > ".join(f"{_name(one)} ({type(one).__name__})" for one in owners)
-    cls = type(obj).__name__
-    argument = _unwritable_argument(obj)
-    what = (
-        f"get_config of {cls} returns {argument[0]!r}: {_short(argument[1])}, which is not JSON "
-        f"and no object of Keras'; return a number, a text, a list or a dict of them, or an object "
-        f"with get_config"
-        if argument
-        else f"the config of {cls} cannot be written: {_short(error)}; mend its get_config"
-    )
-    return Unwritable(
-        f"{what}; it is at {names}",
-        type=cls,
-        argument=argument[0] if argument else None,
-        where=names,
-    )
 
 
 def _check_keys(obj: Any, inner: object, place: str) -> None:
@@ -216,41 +193,3 @@ def _is_live(value: Any) -> bool:
     return isinstance(value, FunctionType) or (
         hasattr(value, "get_config") and not isinstance(value, type)
     )
-
-
-def _unwritable_argument(obj: Any) -> tuple[str, Any] | None:
-    keras = require_keras()
-    try:
-        config = _config_of(obj)
-    except Exception:
-        return None
-    for key, value in config.items() if isinstance(config, Mapping) else ():
-        try:
-            keras.saving.serialize_keras_object(value)
-        except Exception:
-            return str(key), value
-    return None
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Leave automatic names and the random states of Python and numpy as they are."""
-    import numpy as np
-
-    python, numpy = random.getstate(), np.random.get_state()
-    with internals.unchanged_names():
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
-
-
-def _name(obj: Any) -> str:
-    name = getattr(obj, "name", None)
-    return repr(name) if isinstance(name, str) else "one"
-
-
-def _short(value: object) -> str:
-    text = " ".join((str(value) if isinstance(value, BaseException) else repr(value)).split())
-    return text if len(text) <= 200 else f"{text[:200]} […]"

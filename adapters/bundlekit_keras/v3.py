@@ -27,6 +27,7 @@ from bundlekit_keras import (
     random_state,
     reload_check,
     scopes,
+    unwritable,
 )
 from bundlekit_keras.framework import environment, innermost, require_keras
 from bundlekit_keras.signature import signature_of
@@ -154,7 +155,7 @@ def _save(
         raise
     except Exception as error:
         if marks is not None and marks.failed:
-            raise reload_check.explain(marks.failed, error) from error
+            raise unwritable.failed_at(marks.failed, error) from error
         raise Unwritable(
             f"Keras could not save the model {model.name!r} ({type(model).__name__}): "
             f"{innermost(error)}; mend the class or the folder that is named",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,8 +82,8 @@ def test_what_is_no_json_is_named_with_its_class_and_place() -> None:
     own = layer_with(start, lambda self: {"sizes": {1, 2}})
     with pytest.raises(
         Unwritable,
-        match=r"get_config of Own returns 'sizes': \{1, 2\}, which is not JSON .* it is at 'mine' "
-        r"\(Sequential\) > '.*' \(Own\)",
+        match=r"get_config of Own returns in 'sizes' \{1, 2\}, which is not JSON .* "
+        r"it is at 'mine' \(Sequential\) > '.*' \(Own\)",
     ) as refusal:
         bundled(own())
     assert refusal.value.argument == "sizes"  # type: ignore[attr-defined]
@@ -112,7 +113,9 @@ def test_a_class_in_a_config_is_refused() -> None:
     import keras
 
     own = layer_with(start, lambda self: {"kind": keras.layers.Dense})
-    with pytest.raises(Unwritable, match=r"get_config of Own returns 'kind': <class .*Dense'>, wh"):
+    with pytest.raises(
+        Unwritable, match=r"returns in 'kind' the class Dense itself, .*Dense\(…\); it"
+    ):
         bundled(own())
 
     class Plain:
@@ -121,6 +124,58 @@ def test_a_class_in_a_config_is_refused() -> None:
     own = layer_with(start, lambda self: {"kind": Plain})
     with pytest.raises(Unwritable, match=r"the class Plain itself at config\.layers\[1\]\..*kind"):
         bundled(own())
+
+
+class Distance:
+    def __call__(self, y: Any, p: Any) -> Any:
+        return keras_mean(y, p)
+
+    def between(self, y: Any, p: Any) -> Any:
+        return keras_mean(y, p)
+
+
+def keras_mean(y: Any, p: Any, weight: float = 1.0) -> Any:
+    import keras
+
+    return keras.ops.mean(y - p) * weight
+
+
+def compiled_with_tensorflow() -> Any:
+    import tensorflow as tf
+
+    return tf.function(keras_mean)
+
+
+@pytest.mark.parametrize(
+    ("make", "what", "instead"),
+    [
+        (lambda: partial(keras_mean, weight=2.0), "partial of keras_mean", "with def"),
+        (lambda: partial(Distance(), 1), "partial of a function", "with def"),
+        (Distance, "an object of the class Distance", "get_config"),
+        (lambda: Distance().between, "the method Distance.between", "with def"),
+        (lambda: Distance, "the class Distance itself", "an instance, Distance"),
+        (compiled_with_tensorflow, "keras_mean as wrapped by Function", "the plain function"),
+    ],
+)
+@pytest.mark.parametrize("where", ["loss", "metrics", "nested"])
+def test_what_compile_was_given_and_keras_cannot_write_is_named(
+    make: Callable[[], Any], what: str, instead: str, where: str
+) -> None:
+    import keras
+
+    given = make()
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="out")])
+    arguments = {
+        "loss": {"loss": given},
+        "metrics": {"loss": "mse", "metrics": [given]},
+        "nested": {"loss": "mse", "metrics": {"out": ["mae", given]}},
+    }
+    model.compile("sgd", **arguments[where])
+    with pytest.raises(Unwritable, match=rf"{what}.*; .*{instead}") as refusal:
+        bundlekit.bundle(model)
+    assert "compile" in str(refusal.value)
+    assert " at 0x" not in str(refusal.value)
+    assert refusal.value.type == type(given).__name__  # type: ignore[attr-defined]
 
 
 class TestObjectsInAConfig:
