@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -20,9 +19,9 @@ from bundlekit.errors import (
     AdapterBroken,
     AdapterConflict,
     AdapterMissing,
-    BundleWarning,
     UnsupportedObject,
 )
+from bundlekit.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -208,7 +207,7 @@ def _load(point: metadata.EntryPoint) -> Installed | Broken:
     if fault is None:
         return Installed(*origin, adapter)
     broken = Broken(*origin, fault)
-    warnings.warn(f"the adapter {broken} cannot be used: {fault}", BundleWarning, stacklevel=4)
+    warn(f"the adapter {broken} cannot be used: {fault}")
     return broken
 
 

@@ -17,12 +17,12 @@ import sys
 import threading
 import traceback
 import types
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.code_pickler import CodePickler, OnlyByName
-from bundlekit.errors import BundleWarning, FrameworkMissing, NotRestorable, Unwritable
+from bundlekit.errors import FrameworkMissing, NotRestorable, Unwritable
+from bundlekit.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -66,12 +66,10 @@ def dumps(objects: Mapping[str, object], *, modules: Iterable[str] = ()) -> byte
                 data: bytes = cloudpickle.dumps(ordered)
             except Exception:
                 raise _unwritable(error) from error
-            warnings.warn(
+            warn(
                 f"the code was stored as cloudpickle {cloudpickle.__version__} gives it, other "
                 f"bytes each time and with the names of files, as the same bytes could not be "
-                f"made of it: {_text(error)}; try another version of cloudpickle",
-                BundleWarning,
-                stacklevel=2,
+                f"made of it: {_text(error)}; try another version of cloudpickle"
             )
             return data
 

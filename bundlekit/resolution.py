@@ -16,17 +16,17 @@ where anything is missing, nothing was imported and nothing was run.
 from __future__ import annotations
 
 import platform
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bundlekit import by_value, travel
-from bundlekit.errors import BundleError, BundleWarning, InvalidCustomObject, Refused
+from bundlekit.errors import BundleError, InvalidCustomObject, Refused
 from bundlekit.missing import Missing, ambiguous, missing_objects
 from bundlekit.source_code import digest_of
 from bundlekit.trusted_import import imported
+from bundlekit.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -259,10 +259,8 @@ def _warn_of_another_source(need: Need, obj: object) -> None:
     found = digest_of(obj)
     if found is not None and found != need.source_sha256:
         version = f" (then {need.distribution} {need.version})" if need.distribution else ""
-        warnings.warn(
+        warn(
             f"the source of {need.name} is not what it was when the artifact was written"
             f"{version}: its sha256 is {found}, and was {need.source_sha256}; the model may "
-            f"behave in another way",
-            BundleWarning,
-            stacklevel=5,
+            f"behave in another way"
         )

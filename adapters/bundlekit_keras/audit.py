@@ -167,8 +167,8 @@ def _not_allowed(place: Place, symbol: str, allowed: Allowed) -> Refused:
     minor = ".".join(map(str, allowed.minor))
     return Refused(
         f"the config names {_short(symbol)} at {place}, which is not among the layers, losses, "
-        f"functions and other modelling objects of Keras {minor}; if it is new in your Keras, "
-        f"upgrade bundlekit; otherwise do not load this artifact",
+        f"functions and other modelling objects of Keras {minor}, and which no trust allows; if it "
+        f"is new in your Keras, upgrade bundlekit",
         symbol=symbol,
         where=str(place),
     )

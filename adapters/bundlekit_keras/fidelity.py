@@ -7,11 +7,11 @@ word is refused when bundling.
 from __future__ import annotations
 
 import io
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Loss
-from bundlekit.errors import BundleWarning, NotRestorable, Unwritable
+from bundlekit.errors import NotRestorable, Unwritable
+from bundlekit.warning import warn
 from bundlekit_keras import internals
 from bundlekit_keras.framework import require_keras
 
@@ -57,11 +57,7 @@ def losses(model: Any) -> tuple[Loss, ...]:
                 why="the optimizer was built for other variables than those that are trainable now",
             )
         )
-        warnings.warn(
-            f"the optimizer state of the model {model.name!r} is not kept: {found[0].why}",
-            BundleWarning,
-            stacklevel=6,
-        )
+        warn(f"the optimizer state of the model {model.name!r} is not kept: {found[0].why}")
     if model.compiled and _compiles_in_its_own_way(model):
         why = "its class overrides compile() and not compile_from_config(); compile it again"
         found.append(Loss(what="compile arguments", why=why))

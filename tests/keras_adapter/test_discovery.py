@@ -341,6 +341,8 @@ def test_a_changed_class_is_a_warning_when_it_is_given() -> None:
             return x + 1
 
     bundled = bundlekit.bundle(model_of(Own()))
-    with pytest.warns(BundleWarning, match="the source of Own is not what it was"):
+    with pytest.warns(BundleWarning, match="the source of Own is not what it was") as caught:  # noqa: PT031
         again = bundlekit.unbundle(bundled, custom_objects={"Own": Other})
+        bundlekit.load(bundled, custom_objects={"Own": Other})
+    assert {warning.filename for warning in caught} == {__file__}
     assert type(again.layers[0]) is Other
