@@ -87,7 +87,7 @@ def loads(data: bytes | memoryview) -> dict[str, object]:
     _cloudpickle()
     try:
         found = pickle.loads(data)  # noqa: S301 - see above
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _not_restorable(_text(error)) from error
     if not isinstance(found, dict):
         raise _not_restorable(f"found {type(found).__name__}, expected a dict of code")
@@ -156,5 +156,5 @@ def _not_restorable(problem: str) -> NotRestorable:
     )
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     return str(error) or type(error).__name__

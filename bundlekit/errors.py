@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from bundlekit.adapter import Need
 
 
+MAX_MESSAGE = 20_000
+"""Characters of a message; what an artifact says of itself can be longer, its `facts` hold it."""
+
+
 class BundleError(Exception):
     """Base of everything that bundlekit refuses.
 
@@ -28,11 +32,25 @@ class BundleError(Exception):
     """
 
     def __init__(self, message: str, **facts: object) -> None:
-        super().__init__(message)
+        super().__init__(_readable(message))
         self.__dict__.update(facts)
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError and OSError would dress it up
+
+
+def printable(text: str) -> str:
+    """Write out what a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _readable(message: str) -> str:
+    # Messages quote what files say: that may be megabytes, or control characters.
+    if len(message) > MAX_MESSAGE:
+        cut = len(message) - MAX_MESSAGE
+        half = MAX_MESSAGE // 2
+        message = f"{message[:half]} […{cut} characters…] {message[-half:]}"
+    return "\n".join(map(printable, message.split("\n")))
 
 
 class BundleWarning(UserWarning):

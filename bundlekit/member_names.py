@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 MAX_PATH_SIZE = 1_024
 """Bytes of UTF-8. Threat: names made to break the tools that list them. Keras' asset paths
 repeat the nesting of layers, about 20 bytes a level."""
+MAX_PART_SIZE = 255
+"""Bytes of UTF-8; no file system in use takes longer names."""
 
 
 def check_paths(paths: Iterable[str]) -> None:
@@ -48,6 +50,8 @@ def _path_fault(path: str) -> str | None:
         return "is empty"
     if len(path.encode(errors="surrogatepass")) > MAX_PATH_SIZE:
         return f"is longer than {MAX_PATH_SIZE} bytes"
+    if any(len(part.encode(errors="surrogatepass")) > MAX_PART_SIZE for part in parts):
+        return f"has a part that is longer than {MAX_PART_SIZE} bytes"
     if any(part in ("", ".", "..") for part in parts):
         return "is not relative and normalised"
     if "\\" in path or ":" in path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bundlekit.errors import AmbiguousCustomObject, MissingCustomObjects
+from bundlekit.need import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,14 +49,11 @@ def missing_objects(found: Sequence[Missing], trust: Trust) -> MissingCustomObje
         f"{one.reason}"
         for one in missing
     )
-    names = {_shortest(need, needs): need for need in needs if need.kind != "lambda"}
+    told = Names(needs)
+    names = {_shortest(need, told): need for need in needs if need.kind != "lambda"}
     ways = [f"pass {_giving(names)}"] if names else []
-    stuck = {
-        name: one.need
-        for one in missing
-        for name, need in names.items()
-        if need is one.need and not one.by_name and not one.by_code
-    }
+    helped = {id(one.need) for one in missing if one.by_name or one.by_code}
+    stuck = {name: need for name, need in names.items() if id(need) not in helped}
     for line in trust_lines(missing, trust) if len(stuck) < len(needs) else ():
         ways.append(f"if you trust whoever wrote them, {line}")
         if stuck:
@@ -97,8 +95,9 @@ def _line(named: Iterable[Missing], run: Iterable[Missing], trust: Trust | None)
 
 def ambiguous(key: str, fitting: list[Need]) -> AmbiguousCustomObject:
     """Make the error of a name that fits several needs, with names that tell them apart."""
+    told = Names(fitting)
     listed = "; ".join(f"{need.describe()}, at {', '.join(need.where)}" for need in fitting)
-    exact = " and ".join(repr(_shortest(need, fitting)) for need in fitting)
+    exact = " and ".join(repr(_shortest(need, told)) for need in fitting)
     return AmbiguousCustomObject(
         f"custom_objects has {key!r}, which fits {len(fitting)} objects that are needed: "
         f"{listed}; give each under a name of its own: {exact}",
@@ -115,10 +114,10 @@ def _giving(needs: Mapping[str, Need]) -> str:
     )
 
 
-def _shortest(need: Need, needs: Sequence[Need]) -> str:
+def _shortest(need: Need, told: Names) -> str:
     """Give the plainest name under which this need, and no other one, can be given."""
     names = (need.short_name, need.name, *need.keys[1:], *need.keys)
-    return next((name for name in names if need.is_told_by(name, needs)), need.keys[0])
+    return next((name for name in names if told.tell(name, need)), need.keys[0])
 
 
 def _few(where: Sequence[str]) -> str:

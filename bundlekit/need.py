@@ -81,10 +81,6 @@ class Need(Value, frozen=True, kw_only=True):
         names = (self.code, home, self.name, self.short_name, self.class_name)
         return tuple(dict.fromkeys(name for name in names if name))
 
-    def is_told_by(self, name: str, needs: Iterable[Need]) -> bool:
-        """Tell whether a name means this need and no other one of these."""
-        return all(name not in other.keys for other in needs if other.identity != self.identity)
-
     def describe(self) -> str:
         """Say what it is and where it lives, in one line."""
         home = f"{self.module or 'an unknown module'}"
@@ -92,3 +88,24 @@ class Need(Value, frozen=True, kw_only=True):
         if self.distribution:
             home += f" of {self.distribution} {self.version}"
         return f"{self.name}, {self.kind} from {home}"
+
+
+class Names:
+    """What the names of several needs mean, and which of them mean one alone.
+
+    Example:
+        >>> scale = Need(name="acme>Scale", class_name="Scale", module="acme", qualname="Scale")
+        >>> names = Names([scale, Need(name="other>Scale", class_name="Scale")])
+        >>> names.tell("Scale", scale), names.tell("acme>Scale", scale)
+        (False, True)
+    """
+
+    def __init__(self, needs: Iterable[Need]) -> None:
+        self._meant: dict[str, set[tuple[str | None, ...]]] = {}
+        for need in needs:
+            for name in need.keys:
+                self._meant.setdefault(name, set()).add(need.identity)
+
+    def tell(self, name: str, need: Need) -> bool:
+        """Tell whether a name means this need and no other one."""
+        return self._meant.get(name, set()) <= {need.identity}

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from bundlekit import by_value, travel
 from bundlekit.errors import BundleError, InvalidCustomObject, Refused
 from bundlekit.missing import Missing, ambiguous, missing_objects
+from bundlekit.need import Names
 from bundlekit.source_code import digest_of
 from bundlekit.trusted_import import imported
 from bundlekit.warning import warn
@@ -79,11 +80,14 @@ def resolve(
     for part in asked:
         objects: dict[Need, object] = {}
         found.append(objects)
+        names = Names(part.needs)
         known = cache(part.known)  # looking takes a while, and most callers give everything
         for need in part.needs:
             if need.kind == "lambda" and not need.code:
                 continue
-            obj = chosen[need.identity] if need.identity in chosen else _seen(need, part, known)
+            obj = chosen.get(need.identity)
+            if obj is None:
+                obj = _seen(need, part, names, known)
             if obj is not None:
                 objects[need] = _usable(need, obj)
                 continue
@@ -127,7 +131,7 @@ def require_objects(given: object) -> Mapping[str, object]:
 
 def _chosen(
     given: Mapping[str, object], needs: Sequence[Need]
-) -> dict[tuple[str | None, ...], object]:
+) -> dict[tuple[str | None, ...], Any]:
     """Match what was given with what is needed, by the most exact name each."""
     taken: dict[str, list[Need]] = {}
     for need in {need.identity: need for need in needs}.values():
@@ -140,29 +144,29 @@ def _chosen(
     return {fitting[0].identity: given[key] for key, fitting in taken.items()}
 
 
-def _seen(need: Need, part: Asked, look: Callable[[], Known]) -> Any:
+def _seen(need: Need, part: Asked, names: Names, look: Callable[[], Known]) -> Any:
     """Look where nothing has to be imported or run."""
     known = look()
-    found = _by_name(need, known.scoped, part.needs)
+    found = _by_name(need, known.scoped, names)
     if found is None:
         found = travel.bundled_here(need, part.code)
     if found is None:
-        found = _by_name(need, known.registered, part.needs)
+        found = _by_name(need, known.registered, names)
     if found is None:
-        found = _by_name(need, known.elsewhere, part.needs)
+        found = _by_name(need, known.elsewhere, names)
         if need.source_sha256 is None or digest_of(found) != need.source_sha256:
             return None  # of another thread's scopes, only what is certainly meant
     return found
 
 
-def _by_name(need: Need, objects: Mapping[str, Any], needs: Sequence[Need]) -> Any:
+def _by_name(need: Need, objects: Mapping[str, Any], names: Names) -> Any:
     """Find an object by a name that means it alone; by another one, only if it is the very one."""
     for name in need.keys:
         obj = objects.get(name)
         if obj is None:
             continue
         home = (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None))
-        if need.is_told_by(name, needs) or home == (need.module, need.qualname):
+        if names.tell(name, need) or home == (need.module, need.qualname):
             return obj
     return None
 
@@ -219,8 +223,9 @@ def _bring(
                 continue
             except BundleError:
                 raise
-            except Exception as error:  # whatever a module does when it is imported
-                reason = f"{need.module} is trusted and could not be imported: {error}"
+            except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+                said = str(error) or type(error).__name__
+                reason = f"{need.module} is trusted and could not be imported: {said}"
                 carried = _obstacle(need, part) is None
                 if not (carried and trust.code):
                     missing.append(Missing(need, reason, by_name=False, by_code=carried))

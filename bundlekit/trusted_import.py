@@ -49,9 +49,17 @@ def _require_trusted(need: Need, found: Any, trust: Trust) -> object:
 
 
 def _escapes(need: Need, found: object) -> Refused:
+    # Never its repr: that may be the settings of the process.
+    home = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+    if isinstance(found, ModuleType):
+        what = f"the module {found.__name__}"
+    elif all(isinstance(name, str) for name in home):
+        what = ".".join(map(str, home))
+    else:
+        what = f"a {type(found).__name__}"
     return Refused(
-        f"{need.reference} is trusted, and is {found!r}, which lives in another module that is not "
+        f"{need.reference} is trusted, and is {what}, which lives in another module that is not "
         f"trusted; it is not used",
         name=need.name,
-        found=found,
+        found=what,
     )

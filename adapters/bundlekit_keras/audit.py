@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SHOWN = 60
 _OPENS_FILES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 _PATH_LIKE = re.compile(r"[/\\]|\.\.|^~")
-_MARSHALLED = re.compile(r"4w[A-Za-z0-9+/\s]{14,}={0,2}\s*")
+_MARSHALLED = re.compile(r"4w[A-Za-z0-9+/\s]{14,}+={0,2}\s*")
 """Base64 of a code object as `marshal` writes it: what legacy files hold for a lambda."""
 
 
@@ -50,6 +50,10 @@ def needs(
     allowed = allowlist.allowed_of(written_by)
     records = tuple(declared)
     claims = {place: need for need in records for place in need.where}
+    for record in records:
+        if _is_keras(record.module):  # no record makes a user's class of what is Keras' own
+            symbol = f"{record.module}.{record.qualname}"
+            raise _not_allowed(", ".join(record.where), symbol, allowed)
     if len(claims) != sum(len(need.where) for need in records):
         raise Damaged("the manifest declares two custom objects for one place of the config")
     found: dict[tuple[str, str, str, str | None], list[str]] = {}
@@ -65,9 +69,11 @@ def needs(
             raise _contradicts(need, where, f"{raw[0]} from {raw[3]}")
     _check_legacy(config)
     _check_texts(config, claims)
-    for need in records:
-        if not need.where:
-            raise Damaged(f"the manifest declares {need.name}, and nothing uses it", name=need.name)
+    for record in records:
+        if not record.where:
+            raise Damaged(
+                f"the manifest declares {record.name}, and nothing uses it", name=record.name
+            )
     return (*records, *(_undeclared(raw, where) for raw, where in found.items()))
 
 
@@ -110,6 +116,12 @@ def read_node(
             where=str(place),
         )
     if name in nodes.CONSTANTS:
+        if module is not None or registered is not None:
+            raise Refused(
+                f"the node at {place} is the constant {name}, and claims to be of the module "
+                f"{module} and registered as {registered}; a constant is neither",
+                where=str(place),
+            )
         return None
     _check_paths(place, name, config)
     return (
@@ -163,7 +175,7 @@ def _is_keras(module: str | None) -> bool:
     return module is not None and (module == "keras" or module.startswith("keras."))
 
 
-def _not_allowed(place: Place, symbol: str, allowed: Allowed) -> Refused:
+def _not_allowed(place: object, symbol: str, allowed: Allowed) -> Refused:
     minor = ".".join(map(str, allowed.minor))
     return Refused(
         f"the config names {_short(symbol)} at {place}, which is not among the layers, losses, "

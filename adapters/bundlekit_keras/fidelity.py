@@ -10,7 +10,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Loss
-from bundlekit.errors import NotRestorable, Unwritable
+from bundlekit.errors import Damaged, NotRestorable, Unwritable
 from bundlekit.warning import warn
 from bundlekit_keras import internals
 from bundlekit_keras.framework import require_keras
@@ -96,6 +96,11 @@ def require_slots(model: Any, weights: Buffer) -> None:
     import h5py
 
     plain = require_keras().optimizers.Optimizer
+    if not isinstance(getattr(model, "optimizer", None), plain):
+        raise Damaged(
+            "the manifest says that the model can resume its training, and its config holds no "
+            "optimizer; the file was changed or not written by bundlekit"
+        )
     if type(model.optimizer).save_own_variables is not plain.save_own_variables:
         return  # it stores what it likes
     with h5py.File(io.BytesIO(weights), "r") as file:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ CONSTANTS = frozenset(
 LAMBDA = "__lambda__"
 FUNCTION = "function"
 _SHARED = "shared_object_id"
+_SHOWN = 100
 _PLAIN_KEY = re.compile(r"[\w\-/:]+")
 
 
@@ -41,11 +44,18 @@ class Place:
         steps: list[str] = []
         place: Place | None = self
         while place is not None and place._parent is not None:
-            key = place._key
-            plain = isinstance(key, str) and _PLAIN_KEY.fullmatch(key)
-            steps.append(f".{key}" if plain else f"[{json.dumps(key)}]")
+            steps.append(_step(place._key))
             place = place._parent
         return "".join(reversed(steps)).lstrip(".") or "the model"
+
+
+@lru_cache(maxsize=64)
+def _step(key: str | int) -> str:
+    if isinstance(key, str) and len(key) > _SHOWN:
+        # One key of a megabyte would stand in the place of everything below it.
+        return f'["{key[:_SHOWN]}…{sha256(key.encode(errors="surrogatepass")).hexdigest()}"]'
+    plain = isinstance(key, str) and _PLAIN_KEY.fullmatch(key)
+    return f".{key}" if plain else f"[{json.dumps(key)}]"
 
 
 def walk(config: object) -> Iterator[tuple[Place, dict[str, Any]]]:

@@ -51,7 +51,7 @@ def _needs(artifact: Artifact) -> Iterator[tuple[str, str]]:
 
 
 def _print_sources(artifact: Artifact) -> None:
-    from bundlekit.cli.table import printable
+    from bundlekit.errors import printable
     from bundlekit.unpacking import needs_of, payload_of, sources_of
 
     needs, _ = needs_of(payload_of(artifact, whole=False))

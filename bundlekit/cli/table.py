@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bundlekit.errors import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,9 +24,3 @@ def show(rows: Iterable[tuple[str, str]]) -> None:
         click.echo(click.style(label.ljust(width), bold=True) + printable(lines[0]))
         for line in lines[1:]:
             click.echo(" " * width + printable(line))
-
-
-def printable(text: str) -> str:
-    """Write out what a terminal would obey."""
-    # What an artifact says of itself is data, and a terminal obeys control characters.
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -562,3 +562,13 @@ def test_what_failed_while_loading_is_the_cause() -> None:
     with pytest.raises(NotRestorable, match="No module named 'no_such_module'") as caught:
         by_value.loads(b"cno_such_module\nf\n.")
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+class Leaves:
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
+
+
+def test_code_that_would_end_the_process_does_not() -> None:
+    with pytest.raises(NotRestorable, match="did not load: 3"):
+        by_value.loads(pickle.dumps({"0.A": Leaves()}))

@@ -82,3 +82,11 @@ def test_every_error_is_public() -> None:
 def test_warnings_are_errors_here() -> None:
     with pytest.raises(UserWarning, match="seen"):
         warnings.warn("seen", UserWarning, stacklevel=1)
+
+
+def test_what_a_file_says_does_not_flood_or_drive_whoever_reads_the_error() -> None:
+    error = errors.Damaged(f"bad \x1b[2J\u202e\n{'x' * 1_000_000} end", found="x" * 1_000_000)
+    assert str(error).startswith("bad \\x1b[2J\\x202e\nxxx")
+    assert str(error).endswith("xxx end")
+    assert len(str(error)) < 21_000
+    assert len(error.found) == 1_000_000  # type: ignore[attr-defined]

@@ -248,9 +248,9 @@ class TestImports:
     ) -> None:
         (tmp_path / "mod_taking.py").write_text("from json import loads\n")
         monkeypatch.syspath_prepend(tmp_path)
-        with pytest.raises(Refused, match=r"glob:os is trusted, and is <module 'os'"):
+        with pytest.raises(Refused, match=r"glob:os is trusted, and is the module os,"):
             self.check("glob", "os", ["glob"])
-        with pytest.raises(Refused, match=r"glob:os\.getcwd is trusted, and is <module 'os'"):
+        with pytest.raises(Refused, match=r"glob:os\.getcwd is trusted, and is the module os,"):
             self.check("glob", "os.getcwd", ["glob"])
         with pytest.raises(Refused, match=r"another module that is not trusted"):
             self.check("mod_taking", "loads", ["mod_taking"])
@@ -302,6 +302,35 @@ class TestCode:
         with pytest.raises(Refused, match=r"a lambda at a, b: .*Trust\(code=True\)"):
             resolve([asked(*lambdas, need("A"))], {}, Trust())
         assert resolve([asked(*lambdas)], {}, Trust(code=True)) == [{}]
+
+
+def test_of_thousands_that_are_missing_all_are_listed() -> None:
+    needs = [need(f"A{number}", module="acme" * 50) for number in range(5_000)]
+    error = missing(asked(*needs))
+    assert len(error.missing) == len(error.custom_objects) == 5_000
+    assert len(str(error)) < 21_000
+    assert "characters…]" in str(error)
+
+
+def test_an_import_that_ends_the_process_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mod_leaving.py").write_text("raise SystemExit\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    error = missing(asked(need("A", module="mod_leaving")), trust=["mod_leaving"])
+    assert "mod_leaving is trusted and could not be imported: SystemExit" in error.reasons[0]
+
+
+def test_a_refusal_shows_nothing_of_what_it_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mod_secret.py").write_text("KEY = 'hunter2'\ndef f(): pass\nX = (KEY,)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for qualname, what in (("f.__globals__", "a dict"), ("X", "a tuple")):
+        one = need("A", module="mod_secret", qualname=qualname, kind="function")
+        with pytest.raises(Refused, match=f"is trusted, and is {what}, which lives") as refusal:
+            resolve([asked(one)], {}, Trust(["mod_secret"]))
+        assert "hunter2" not in repr(vars(refusal.value)) + str(refusal.value)
 
 
 def test_a_class_with_another_source_is_a_warning_with_both() -> None:

@@ -243,6 +243,21 @@ def test_a_config_made_to_fill_memory_does_not() -> None:
     tracemalloc.stop()
 
 
+def test_what_almost_looks_like_bytecode_takes_no_time() -> None:
+    """Seen in the time of the whole run: trying every split of the blanks takes an hour."""
+    audit.needs({"a": ["4w" + " " * 1_000_000 + "!", None, None]})
+
+
+def test_the_place_of_what_is_below_a_long_key_is_short_and_its_own() -> None:
+    keys = ["k" * 1_000_000 + end for end in "ab"]
+    needs = audit.needs({key: [OWN, node("B", "acme")] for key in keys})
+    places = [place for need in needs for place in need.where]
+    assert len(set(places)) == 4
+    assert max(map(len, places)) < 200
+    declared = Need(name="acme>Own", module="acme", where=(places[0],))
+    assert audit.needs({keys[0]: [OWN]}, [declared]) == (declared,)
+
+
 def test_deep_and_wide_configs_give_an_answer() -> None:
     deep: Any = "x"
     for _ in range(50_000):

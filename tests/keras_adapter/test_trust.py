@@ -83,6 +83,7 @@ HOSTILE: dict[str, tuple[str, Any]] = {
     "words": ("Refused", node("StringLookup", "keras.layers", {"vocabulary": "/etc/passwd"})),
     "no_module": ("MissingCustomObjects", {"class_name": "Lambda", "config": {}}),
     "no_config": ("Damaged", {**node("Own", "marked"), "config": None}),
+    "a_constant": ("Refused", node("__numpy__", "marked", {"value": 1, "dtype": "int8"})),
     "system": ("MissingCustomObjects", function("system", "os")),
 }
 
@@ -180,6 +181,20 @@ def test_a_manifest_that_hides_or_invents_a_need_changes_nothing(
     fields = {name: getattr(honest, name) for name in honest.__struct_fields__}
     with pytest.raises(Damaged, match="travel by value, and there is no code/objects.pickle"):
         bundlekit.verify(with_manifest(data, {**fields, "custom_objects": invented}))
+    anonymous = with_config(data, in_place(node("function", None, "enable_unsafe_deserialization")))
+    for module in ("keras", "keras.config", "keras.src.saving.serialization_lib"):
+        laundered = {
+            "name": "enable_unsafe_deserialization",
+            "module": module,
+            "qualname": "enable_unsafe_deserialization",
+            "where": ["compile_config.loss[0].deep"],
+        }
+        changed = with_manifest(anonymous, {**fields, "custom_objects": [laundered]})
+        for verb in (bundlekit.verify, bundlekit.unbundle):
+            with pytest.raises(Refused, match=rf"names {module}\.enable_unsafe.* no trust allows"):
+                verb(changed)
+        with pytest.raises(Refused, match="no trust allows"):
+            bundlekit.unbundle(changed, trust=["keras", module])
     by_reference = [{"name": "Own", "module": "marked", "where": ["config.layers[0]"]}]
     with pytest.raises(Damaged, match="the manifest declares Own from marked at config.layers"):
         bundlekit.verify(with_manifest(data, {**fields, "custom_objects": by_reference}))
@@ -239,6 +254,46 @@ def test_the_command_line_shows_needs_and_sources_and_imports_nothing(
             [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
         )
         assert "Own" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "constant",
+    ["__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"],
+)
+def test_a_constant_of_a_module_is_no_way_to_import_one(
+    constant: str, data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    class OwnPolicy(keras.dtype_policies.DTypePolicy):
+        pass
+
+    (tmp_path / "marked.py").write_text(MARKER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("MARK", raising=False)
+    policy = node("OwnPolicy", None, {"name": "float32"}, registered_name="OwnPolicy")
+    for more in ({"module": "marked"}, {"registered_name": "acme>Own"}):
+        hidden = {"class_name": constant, "config": {"dtype": policy}, **more}
+        for verb in (bundlekit.unbundle, bundlekit.verify):
+            with pytest.raises(Refused, match=f"is the constant {constant}, and claims to be of"):
+                verb(
+                    with_config(data, in_place(hidden)),
+                    **(
+                        {"custom_objects": {"OwnPolicy": OwnPolicy}}
+                        if verb.__name__ == "unbundle"
+                        else {}
+                    ),
+                )
+    assert "MARK" not in os.environ
+
+
+def test_a_capability_that_the_config_does_not_have_is_damage(data: bytes) -> None:
+    honest = bundlekit.Bundle(data).manifest
+    fields = {name: getattr(honest, name) for name in honest.__struct_fields__}
+    assert "resume" in honest.capabilities
+    changed = with_config(data, {"compile_config": None})
+    with pytest.raises(Damaged, match="can resume its training, and its config holds no optimizer"):
+        bundlekit.unbundle(with_manifest(changed, fields))
 
 
 def test_source_that_would_drive_a_terminal_is_written_out(carrying: bytes, tmp_path: Path) -> None:
