@@ -51,6 +51,11 @@ class Allowed:
         split = (name.rsplit(".", 1) for name in self.functions)
         return frozenset(short for module, short in split if module in _BARE)
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The short names of all classes and functions."""
+        return frozenset(name.rpartition(".")[2] for name in self.classes | self.functions)
+
 
 def allowed(minor: tuple[int, int] | None = None) -> Allowed:
     """Give what a Keras may be asked for; the installed one, or else the newest, by default.

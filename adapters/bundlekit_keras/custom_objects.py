@@ -3,21 +3,22 @@
 Keras looks up names, and in an order of its own: its registry wins over what a caller gives, and
 a scope hides the one around it. So while a model is built, every object that was found has a name
 that nobody else has, in the config that Keras reads and in its registry; afterwards both are as
-they were. Only names that stand in a config as mere text, such as `loss="my_loss"`, are looked
-up as they are.
+they were. The names that the objects have otherwise are in a scope of the thread: for names that
+stand in a config as mere text, such as `loss="my_loss"`, and for layers that write a config and
+read it back while they are made, as `Bidirectional` does with the layer that it copies. Only where
+the registry has something else under such a name, the process sees it changed for a while.
 """
 
 from __future__ import annotations
 
 import copy
 import itertools
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras import nodes
+from bundlekit_keras import allowlist, exclusive, nodes
 from bundlekit_keras.framework import require_keras
-from bundlekit_keras.marks import is_keras_own
+from bundlekit_keras.keras_own import is_keras_own, keras_function
 from bundlekit_keras.scopes import known
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bundlekit.adapter import Context, Need
 
 _numbers = itertools.count()
-_plain_names = threading.RLock()
 
 
 @contextmanager
@@ -37,10 +37,13 @@ def presented(config: dict[str, Any], context: Context) -> Iterator[dict[str, An
         config: the raw config, which is not changed.
         context: the objects that were found, and what else the caller gave.
     """
+    saving = require_keras().saving
     renamed: dict[str, Any] = copy.deepcopy(config)
     own = _rename(renamed, context.objects)
-    plain = _plain(config, context)
-    with _registry_holding(own, plain, alone=context.isolated):
+    named = _named(config, context.objects)
+    scope = {**({} if context.isolated else _around(context)), **named}
+    own |= _rename_functions(renamed, {*scope, *saving.get_custom_objects()})
+    with _registry_holding(own, named, alone=context.isolated), saving.custom_object_scope(scope):
         yield renamed
 
 
@@ -108,51 +111,63 @@ class _WithPolicy:
         return from_config(config)
 
 
-def _plain(config: dict[str, Any], context: Context) -> dict[str, object]:
-    """Give the objects that are looked up by names in plain text."""
-    if context.isolated:
-        given: dict[str, object] = {}
-    else:
-        scoped = known().scoped
-        needed = {id(obj) for obj in context.objects.values()}
-        given = {**scoped, **context.custom_objects}
-        given = {name: obj for name, obj in given.items() if id(obj) not in needed}
-    if not context.objects:
-        return given
+def _rename_functions(config: dict[str, Any], hidden: set[str]) -> dict[str, object]:
+    """Call Keras' own functions by names of their own, in place, where others have theirs."""
+    own: dict[str, object] = {}
+    for _, node in nodes.walk(config):
+        if node["class_name"] != nodes.FUNCTION or node["config"] not in hidden:
+            continue
+        function = keras_function(node["config"], node.get("module"))
+        if function is not None:
+            name = f"bundlekit>{next(_numbers)}>{node['config']}"
+            own[name] = function
+            _call(node, name)
+    return own
+
+
+def _named(config: dict[str, Any], objects: Mapping[Need, object]) -> dict[str, object]:
+    """Give the objects under the names that they have otherwise, where those mean one alone."""
+    if not objects:
+        return {}
+    saving = require_keras().saving
     nodes_at = {str(place) for place, _ in nodes.walk(config)}
+    meant: dict[str, dict[int, object]] = {}
+    for need, obj in objects.items():
+        for name in {need.name, need.class_name, saving.get_registered_name(obj)}:
+            if name not in allowlist.allowed().names:
+                meant.setdefault(name, {})[id(obj)] = obj
+    named = {name: next(iter(found.values())) for name, found in meant.items() if len(found) == 1}
     spoken = {
-        need.name: obj
-        for need, obj in context.objects.items()
-        if not nodes_at.issuperset(need.where)
+        need.name: obj for need, obj in objects.items() if not nodes_at.issuperset(need.where)
     }
-    return {**given, **spoken}
+    return {**named, **spoken}
+
+
+def _around(context: Context) -> dict[str, object]:
+    """Give what a caller has given or opened without need; it never stands for Keras' own."""
+    given = {**known().scoped, **context.custom_objects}
+    return {name: obj for name, obj in given.items() if name not in allowlist.allowed().names}
 
 
 @contextmanager
 def _registry_holding(
-    own: Mapping[str, object], plain: Mapping[str, object], *, alone: bool
+    own: Mapping[str, object], named: Mapping[str, object], *, alone: bool
 ) -> Iterator[None]:
-    saving = require_keras().saving
-    registry = saving.get_custom_objects()
+    registry = require_keras().saving.get_custom_objects()
     registry.update(own)  # names of their own: no other thread is disturbed
     try:
-        if not plain and not alone:
+        # The registry wins over the scope.
+        others = {name for name, obj in named.items() if registry.get(name, obj) is not obj}
+        hidden = {name for name in registry if name not in own} if alone else others
+        if not hidden:
             yield
             return
-        with _plain_names, saving.custom_object_scope(dict(plain)):
-            before = dict(registry)
-            hidden = [name for name in before if alone and name not in own]
-            for name in hidden:
-                del registry[name]
-            registry.update(plain)
+        with exclusive.altered:
+            before = {name: registry.pop(name) for name in hidden if name in registry}
             try:
                 yield
             finally:
-                for name in {*plain, *hidden}:
-                    if name in before:
-                        registry[name] = before[name]
-                    else:
-                        registry.pop(name, None)
+                registry.update(before)
     finally:
         for name in own:
             registry.pop(name, None)

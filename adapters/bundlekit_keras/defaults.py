@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import Damaged
+from bundlekit_keras import exclusive
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def of(model: Any) -> dict[str, str]:
     keras = require_keras()
     policy = model.dtype_policy.name
     named = {"dtype_policy": policy} if policy in _POLICIES else {}
-    return {"floatx": keras.config.floatx(), **named}
+    with exclusive.altered:
+        return {"floatx": keras.config.floatx(), **named}
 
 
 def check(metadata: Mapping[str, Any]) -> None:
@@ -52,11 +54,25 @@ def check(metadata: Mapping[str, Any]) -> None:
 def set_as(metadata: Mapping[str, Any]) -> Iterator[None]:
     """Set the defaults for a while; they are the calling thread's, or the process's for floatx."""
     config = require_keras().config
-    floatx, policy = config.floatx(), config.dtype_policy()
+    policy = config.dtype_policy()
     try:
-        config.set_floatx(metadata.get("floatx", floatx))
         config.set_dtype_policy(metadata.get("dtype_policy", policy))
-        yield
+        with _floatx(metadata.get("floatx")):
+            yield
     finally:
-        config.set_floatx(floatx)
         config.set_dtype_policy(policy)
+
+
+@contextmanager
+def _floatx(wanted: str | None) -> Iterator[None]:
+    config = require_keras().config
+    with exclusive.altered:
+        before = config.floatx()
+        if wanted not in (None, before):
+            try:
+                config.set_floatx(wanted)
+                yield
+            finally:
+                config.set_floatx(before)
+            return
+    yield

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import CustomObject
 from bundlekit.errors import BundleError, Unwritable
+from bundlekit.travel import home_of
 from bundlekit_keras import allowlist, audit, nodes
 from bundlekit_keras.framework import require_keras
-from bundlekit_keras.marks import MARK, Marks, is_keras_own, number_in, unmarked
+from bundlekit_keras.keras_own import BUILTINS, is_keras_own, public_module, stands_for_keras
+from bundlekit_keras.marks import MARK, Marks, number_in, unmarked
 from bundlekit_keras.scopes import known
 from bundlekit_keras.unwritable import named_only
 
@@ -114,12 +116,12 @@ def _live(place: Place, node: dict[str, Any], marked: Any, search: _Search) -> A
     if marked is None:
         return search.find(place, node) if _is_foreign(place, node) else None
     if isinstance(marked, FunctionType):
-        if not is_keras_own(marked):
-            return marked
-        home = _public_home(marked)
-        if home is not None:
+        if stands_for_keras(marked):
+            return None
+        home = public_module(marked) if is_keras_own(marked) else None
+        if home is not None and home != BUILTINS:
             node["module"] = home
-        return None
+        return marked if home is None else None
     if isinstance(marked, type) or not hasattr(marked, "get_config"):
         raise named_only(marked, str(place))
     return type(marked)
@@ -140,24 +142,9 @@ def _is_foreign(place: Place, node: dict[str, Any]) -> bool:
         return False  # the audit of what was packed will say it
 
 
-def _public_home(function: Any) -> str | None:
-    """Give the public module of one of Keras' functions that is not found under `builtins`."""
-    name = function.__name__
-    for full in sorted(allowlist.allowed().functions):
-        module, _, short = full.rpartition(".")
-        if short != name:
-            continue
-        found: Any = require_keras()
-        for step in full.split(".")[1:]:
-            found = getattr(found, step, None)
-        if found is function:
-            return None if name in allowlist.allowed().bare_functions else module
-    return None
-
-
 def _write_function(node: dict[str, Any], function: Any) -> None:
     if node.get("module") in ("builtins", "__main__"):
-        module = function.__module__
+        module, _ = home_of(function)
         node["module"] = None if module == "__main__" else module
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from bundlekit_keras import allowlist
+from bundlekit_keras.keras_own import is_keras_own, stands_for_keras
 
 MARK = "\x00bundlekit"
 """The key of a mark in a node, and what stands before one in a name: no honest text holds it."""
 _MARKED = re.compile(rf"{MARK}(\d+)")
-_BACKENDS = frozenset({"tensorflow", "jax", "torch"})
 
 
 @dataclass
@@ -41,7 +40,7 @@ class Marks:
         if not isinstance(obj, FunctionType):
             if not is_keras_own(type(obj)):
                 node[MARK] = self.number(obj)
-        elif not _stands_for_keras(obj):
+        elif not stands_for_keras(obj):
             node[MARK] = self.number(obj)
             if not is_keras_own(obj):
                 # Keras would reduce the node of a function that is called like its own to a name.
@@ -64,11 +63,6 @@ class Marks:
         return f"{MARK}{self.number(function)}", None, None
 
 
-def is_keras_own(obj: Any) -> bool:
-    """Tell whether a class or function is defined by Keras itself."""
-    return str(getattr(obj, "__module__", None)).partition(".")[0] == "keras"
-
-
 def unmarked(text: str) -> str:
     """Take the mark out of a name."""
     return _MARKED.sub("", text)
@@ -80,9 +74,3 @@ def number_in(config: Any) -> int | None:
     code = code[0] if isinstance(code, list | tuple) and code else code
     match = _MARKED.fullmatch(code) if isinstance(code, str) else None
     return int(match[1]) if match else None
-
-
-def _stands_for_keras(function: Any) -> bool:
-    # tf.nn.relu comes back as Keras' relu, which does the same.
-    package = str(function.__module__).partition(".")[0]
-    return package in _BACKENDS and function.__name__ in allowlist.allowed().bare_functions

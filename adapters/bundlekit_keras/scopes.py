@@ -14,6 +14,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Known
+from bundlekit_keras import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,9 @@ def known() -> Known:
     if saving is None:
         return Known()
     own, others = _scopes(saving.CustomObjectScope)
-    return Known(scoped=own, registered=dict(saving.get_custom_objects()), elsewhere=others)
+    with exclusive.altered:
+        registered = dict(saving.get_custom_objects())
+    return Known(scoped=own, registered=registered, elsewhere=others)
 
 
 def _scopes(scope_type: Any) -> tuple[dict[str, object], dict[str, object]]:

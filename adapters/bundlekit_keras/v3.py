@@ -21,6 +21,7 @@ from bundlekit_keras import (
     custom_objects,
     defaults,
     discovery,
+    exclusive,
     fidelity,
     internals,
     nodes,
@@ -113,7 +114,7 @@ class KerasAdapter:
         Raises:
             NotRestorable: Keras failed, with its error as the cause.
         """
-        with defaults.set_as(payload.json(METADATA)):
+        with exclusive.building, defaults.set_as(payload.json(METADATA)):
             model = _load(payload, context)
         random_state.unpack(model, payload)
         if context.options.get("register"):
