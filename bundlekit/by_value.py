@@ -58,12 +58,13 @@ def dumps(objects: Mapping[str, object], *, modules: Iterable[str] = ()) -> byte
     ordered = {key: objects[key] for key in sorted(objects)}
     with _LOCK, _by_value(cloudpickle, modules) as names:
         try:
-            return CodePickler(cloudpickle.Pickler(io.BytesIO()), names).dumps(ordered)
+            pickler = CodePickler(cloudpickle.Pickler(io.BytesIO()), names)
+            data: bytes = pickler.dumps(ordered)
         except OnlyByName as error:
             raise _unwritable(error) from error
         except Exception as error:
             try:
-                data: bytes = cloudpickle.dumps(ordered)
+                data = cloudpickle.dumps(ordered)
             except Exception:
                 raise _unwritable(error) from error
             warn(
@@ -71,7 +72,12 @@ def dumps(objects: Mapping[str, object], *, modules: Iterable[str] = ()) -> byte
                 f"bytes each time and with the names of files, as the same bytes could not be "
                 f"made of it: {_text(error)}; try another version of cloudpickle"
             )
-            return data
+    for name, module in pickler.imports.items():
+        warn(
+            f"the code of {name} travels by value and imports {module} when it is called, and "
+            f"its readers may not have that; imported at the top of its file, it travels too"
+        )
+    return data
 
 
 def loads(data: bytes | memoryview) -> dict[str, object]:
@@ -137,12 +143,12 @@ def _unwritable(error: Exception) -> Unwritable:
         if "k" not in seen and isinstance(seen.get("obj"), type | types.FunctionType)
     ]
     key, name = (names[0], names[-1]) if names else ("?", "?")
-    where = f"{key!r}"
+    where = key.partition(".")[2] or key  # told by number, as two may have one name
     if holders:
         where += f": {name!r} of {holders[-1]}"
     return Unwritable(
-        f"cannot store the code of {where}, as {_text(error)}; make it in the function "
-        f"that needs it, or keep {key!r} in a module that the reader imports",
+        f"cannot store the code of {where}, as {_text(error)}; make {name!r} in the function that "
+        f"needs it, or keep it in a module that the reader imports",
         key=key,
     )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import dis
 import functools
+import importlib.util
 import io
 import pickle
 import sys
@@ -44,6 +45,14 @@ _PythonsPickler: Any = pickle._Pickler
 _DEPTH = 5_000 if sys.version_info < (3, 12) else 50_000
 
 
+_CACHED = type(functools.cache(len))
+
+
+def cached(function: Any, maxsize: int | None, typed: bool) -> Any:
+    """Put a cache around a function again, empty; pickles name this function."""
+    return functools.lru_cache(maxsize, typed)(function)
+
+
 class OnlyByName(pickle.PicklingError):
     """Something of code that travels by value offers nothing but its name."""
 
@@ -62,6 +71,8 @@ class CodePickler(_PythonsPickler):  # type: ignore[misc]
         self._cloud = cloud
         self._by_value = by_value
         self._known: dict[str | bytes, str | bytes] = {}
+        self.imports: dict[str, str] = {}
+        """Modules that travel and that a function will look for, by the function's name."""
         self.dispatch_table = cloud.dispatch_table
 
     def dumps(self, obj: object) -> bytes:
@@ -87,15 +98,36 @@ class CodePickler(_PythonsPickler):  # type: ignore[misc]
         if kind is types.ModuleType and _within(obj.__name__, self._by_value):
             # Its content as a state, not as an argument: it may refer to the module itself.
             return types.ModuleType, (obj.__name__,), _portable(vars(obj))
+        if kind is _CACHED and self._travels(obj):
+            size, typed = obj.cache_parameters().values()
+            return cached, (obj.__wrapped__, size, typed)
         if kind is typing.TypeVar:
             return _without_tracker(self.dispatch_table[kind](obj))
         reduced = self._cloud.reducer_override(obj)
         if kind is types.FunctionType and reduced is not NotImplemented:
             _free_function(obj, *reduced[1:3])
+            self._note_imports(obj)
         elif issubclass(kind, type) and reduced is not NotImplemented and len(reduced) > 2:
             _free_class(*reduced[2])
             return _without_tracker(reduced)
         return reduced
+
+    def _note_imports(self, function: Any) -> None:
+        package = function.__globals__.get("__package__") or ""
+        for code in _codes(function.__code__):
+            steps = list(dis.get_instructions(code))
+            for index, step in enumerate(steps):
+                if step.opname == "IMPORT_NAME":
+                    level = steps[index - 2].argval
+                    module = str(step.argval)
+                    if level and package:
+                        module = importlib.util.resolve_name("." * level + module, package)
+                    if _within(module, self._by_value):
+                        self.imports.setdefault(function.__qualname__, module)
+
+    def _travels(self, obj: Any) -> bool:
+        module, name = str(obj.__module__), str(obj.__qualname__)
+        return module == "__main__" or _within(module, self._by_value) or "<locals>" in name
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         """Refuse names that the reader cannot import."""
@@ -173,6 +205,13 @@ def _names_in_class_bodies(code: types.CodeType) -> Iterator[str]:
 
 def _portable(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in namespace.items() if name not in _OF_THIS_MACHINE}
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from _codes(inner)
 
 
 def _within(module: str, packages: frozenset[str]) -> bool:

@@ -78,7 +78,7 @@ def pack(
     require_known(options, adapter=chosen.name, own=chosen.adapter.pack_options, general=general)
     out = _Out(prefix, code)
     described = chosen.adapter.pack(obj, out, options)
-    carried = travel.pack(described.custom_objects, code)
+    carried = travel.pack(described.custom_objects, code, described.environment)
     contents = {prefix + path: content for path, content in out.contents.items()}
     contents |= {prefix + path: Content(data) for path, data in carried.members.items()}
     environment = {**_environment(), chosen.distribution: chosen.distribution_version}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from bundlekit import by_value, travel
@@ -35,7 +34,8 @@ def is_wanted(check: str) -> bool:
 def require_rebuilt(obj: Any, packed: Packed) -> None:
     """Rebuild an object from its members with nothing but its own classes, and compare.
 
-    Neither open scopes nor the framework's registry take part, and code that travels by value is
+    Neither open scopes nor the framework's registry take part (so while it is rebuilt, other
+    threads of the process do not see what is registered), and code that travels by value is
     loaded once. What is compared is what the adapter's observer sees: config, variables,
     optimizer.
 
@@ -51,15 +51,13 @@ def require_rebuilt(obj: Any, packed: Packed) -> None:
         for inner in payload.walk():
             if travel.PICKLE in inner.code:
                 by_value.loads(bytes(inner.code[travel.PICKLE]))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # what a framework skips with a warning
-            rebuilt = restore(
-                payload,
-                adapters_of(payload.part, packed.environment),
-                find=lambda asked: [{n: packed.objects[n] for n in p.needs} for p in asked],
-                isolated=True,
-            )
-    except (BundleError, UserWarning) as error:
+        rebuilt = restore(
+            payload,
+            adapters_of(payload.part, packed.environment),
+            find=lambda asked: [{n: packed.objects[n] for n in p.needs} for p in asked],
+            isolated=True,
+        )
+    except BundleError as error:
         raise Unwritable(
             f"{what} does not come back from what would be stored: {error}", type=payload.part.type
         ) from error

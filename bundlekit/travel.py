@@ -23,7 +23,7 @@ from bundlekit.need import Need
 from bundlekit.source_code import digest_of, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from importlib.machinery import ModuleSpec
 
     from bundlekit.adapter import CustomObject
@@ -47,13 +47,15 @@ class Packed:
     """The live objects."""
 
 
-def pack(found: Sequence[CustomObject], mode: str) -> Packed:
+def pack(found: Sequence[CustomObject], mode: str, present: Collection[str] = ()) -> Packed:
     """Say of each object where it lives and how it travels, and pack those that go by value.
 
     Args:
         found: the live objects.
         mode: `reference` refuses what cannot be imported, `value` packs everything, `auto` packs
             what cannot be imported.
+        present: packages that every reader has, as the object is made with them; what they define
+            is imported, whatever the mode.
 
     Raises:
         UnknownOption: there is no such mode.
@@ -72,7 +74,8 @@ def pack(found: Sequence[CustomObject], mode: str) -> Packed:
     packages: set[str] = set()
     for custom in found:
         need = _describe(custom)
-        reason = "by value was asked for" if mode == "value" else _unimportable(custom)
+        by_value_asked = mode == "value" and str(need.module).partition(".")[0] not in present
+        reason = "by value was asked for" if by_value_asked else _unimportable(custom)
         if reason:
             _require_allowed(custom, mode, reason)
             name = re.sub(r"[^A-Za-z0-9_]", "_", need.class_name)[:64] or "_"

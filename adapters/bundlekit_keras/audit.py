@@ -49,24 +49,28 @@ def needs(
     """
     allowed = allowlist.allowed_of(written_by)
     records = tuple(declared)
-    claims = {place: need for need in records for place in need.where}
+    claims: dict[str, list[Need]] = {}
+    for record in records:
+        for where in record.where:
+            claims.setdefault(where, []).append(record)
     for record in records:
         if _is_keras(record.module):  # no record makes a user's class of what is Keras' own
             symbol = f"{record.module}.{record.qualname}"
             raise _not_allowed(", ".join(record.where), symbol, allowed)
-    if len(claims) != sum(len(need.where) for need in records):
-        raise Damaged("the manifest declares two custom objects for one place of the config")
     found: dict[tuple[str, str, str, str | None], list[str]] = {}
     for place, node in nodes.walk(config):
         raw = read_node(place, node, allowed)
         if raw is None:
             continue
         where = str(place)
-        need = claims.pop(where, None)
-        if need is None:
+        claimed = claims.pop(where, [])
+        if len(claimed) > 1:
+            raise Damaged("the manifest declares two custom objects for one place of the config")
+        for need in claimed:
+            if (raw[0], raw[3]) not in ((need.name, need.module), (need.name, None)):
+                raise _contradicts(need, where, f"{raw[0]} from {raw[3]}")
+        if not claimed:
             found.setdefault(raw, []).append(where)
-        elif (raw[0], raw[3]) not in ((need.name, need.module), (need.name, None)):
-            raise _contradicts(need, where, f"{raw[0]} from {raw[3]}")
     _check_legacy(config)
     _check_texts(config, claims)
     for record in records:
@@ -222,15 +226,18 @@ def _check_paths(place: Place, name: str, config: object) -> None:
             )
 
 
-def _check_texts(config: object, claims: dict[str, Need]) -> None:
-    """Make sure that each claim that is no node's is a name that the config holds."""
+def _check_texts(config: object, claims: dict[str, list[Need]]) -> None:
+    """Make sure that each claim that is no node's is a name that a text of the config holds."""
+    texts: dict[str, str] = {}
     if claims:
-        for place, text in nodes.texts(config):
-            need = claims.get(str(place))
-            if need is not None and need.name == text:
-                del claims[str(place)]
-    for where, need in claims.items():
-        raise _contradicts(need, where, "nothing of the kind")
+        found = ((str(place), text) for place, text in nodes.texts(config))
+        texts = {place: text for place, text in found if place in claims}
+    for where, needs in claims.items():
+        for need in needs:
+            if need.name not in texts.get(where, ""):
+                raise _contradicts(need, where, "nothing of the kind")
+        if len({need.name for need in needs}) != len(needs):
+            raise Damaged("the manifest declares two custom objects for one place of the config")
 
 
 def _contradicts(need: Need, where: str, found: str) -> Damaged:

@@ -9,8 +9,7 @@ itself, the scopes and the registry; what fits twice or not at all is refused.
 
 from __future__ import annotations
 
-import sys
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import CustomObject
@@ -19,18 +18,17 @@ from bundlekit.travel import home_of
 from bundlekit_keras import allowlist, audit, nodes
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.keras_own import BUILTINS, is_keras_own, public_module, stands_for_keras
-from bundlekit_keras.marks import MARK, Marks, number_in, unmarked
+from bundlekit_keras.marks import MARK, Marks, number_in, numbers_in_text, unmarked
 from bundlekit_keras.scopes import known
+from bundlekit_keras.search import Search
 from bundlekit_keras.unwritable import named_only
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
     from bundlekit_keras.nodes import Place
 
 _NOT_REFERENCES = frozenset({"name", "class_name", "registered_name", "module", "config", "dtype"})
-_SEARCHED = 200_000
-"""Objects of a model that are looked through for a class that is only known by name."""
 _KINDS = (
     ("Model", "model"),
     ("Layer", "layer"),
@@ -61,7 +59,7 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
         Unwritable: an object that was not found, or that no process could restore, and its place.
     """
     found: dict[tuple[int, str], tuple[object, str, str, list[str]]] = {}
-    search = _Search(model)
+    search = Search(model)
 
     def add(obj: Any, name: str, place: Place) -> None:
         entry = found.setdefault((id(obj), name), (obj, name, kind_of(obj), []))
@@ -84,17 +82,48 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
         if isinstance(obj, FunctionType):
             _write_function(node, obj)
         add(obj, nodes.registered_name(node), place)
+    if marks:
+        for place, obj in _written_as_text(config, marks):
+            add(obj, require_keras().saving.get_registered_name(obj), place)
     _clean_texts(config)
-    registry = known()
-    spoken = {**registry.registered, **registry.scoped}
-    if spoken:
-        for place, text in nodes.texts(config):
-            if text in spoken and place.key not in _NOT_REFERENCES:
-                add(spoken[text], text, place)
+    for place, text, obj in _spoken(config, search):
+        add(obj, text, place)
     return tuple(
         CustomObject(obj=obj, name=name, kind=kind, where=tuple(where))
         for obj, name, kind, where in found.values()
     )
+
+
+def _written_as_text(config: object, marks: Marks) -> Iterator[tuple[Place, Any]]:
+    """Give what is named in configs that a `get_config` has written as text, such as JSON."""
+    for place, text in nodes.texts(config):
+        for number in numbers_in_text(text):
+            obj = marks.objects[number]
+            obj = obj if isinstance(obj, FunctionType) else type(obj)
+            if kind_of(obj) == "lambda":
+                raise Unwritable(
+                    f"the text at {place} is a config that holds a lambda, which Keras would write "
+                    f"as bytecode; write a named function instead",
+                    where=str(place),
+                )
+            if not is_keras_own(obj):
+                yield place, obj
+
+
+def _spoken(config: object, search: Search) -> Iterator[tuple[Place, str, Any]]:
+    """Give what is named in plain text: in `compile`, and in classes of the user's that hold it."""
+    registry = known()
+    spoken = {**registry.registered, **registry.scoped}
+    if not spoken:
+        return
+    for place, text, owner in nodes.owned_texts(config):
+        if text not in spoken or place.key in _NOT_REFERENCES:
+            continue
+        obj = spoken[text]
+        if owner is None and not isinstance(obj, type | FunctionType):
+            raise named_only(obj, str(place))
+        if owner is None or (_is_foreign(place, owner) and search.holds(obj)):
+            yield place, text, obj
 
 
 def kind_of(obj: Any) -> str:
@@ -111,7 +140,7 @@ def kind_of(obj: Any) -> str:
     return "object"
 
 
-def _live(place: Place, node: dict[str, Any], marked: Any, search: _Search) -> Any:
+def _live(place: Place, node: dict[str, Any], marked: Any, search: Search) -> Any:
     """Give the class or function behind a node; `None` where it is Keras' own."""
     if marked is None:
         return search.find(place, node) if _is_foreign(place, node) else None
@@ -174,100 +203,7 @@ def _clean_texts(config: object) -> None:
             items: Iterable[tuple[Any, Any]]
             items = list(value.items() if isinstance(value, dict) else enumerate(value))
             for key, child in items:
-                if isinstance(child, str) and MARK in child:
+                if isinstance(child, str) and MARK[1:] in child:
                     value[key] = unmarked(child)
                 else:
                     pending.append(child)
-
-
-class _Search:
-    """Looks for what is known by name alone."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._inside: Mapping[str, dict[int, Any]] | None = None
-
-    def find(self, place: Place, node: dict[str, Any]) -> Any:
-        """Give the one class or function that a node can mean.
-
-        Raises:
-            Unwritable: none, or several.
-        """
-        registered, own = nodes.registered_name(node), node["class_name"]
-        name = registered.rpartition(">")[2] if own == nodes.FUNCTION else own
-        candidates = self._candidates(name, node.get("module"))
-        if len(candidates) == 1:
-            return candidates[0]
-        known_here = known()
-        for objects in (known_here.scoped, known_here.registered):
-            if registered in objects and not candidates:
-                return objects[registered]
-        listed = ", ".join(f"{c.__module__}.{c.__qualname__}" for c in candidates)
-        raise Unwritable(
-            f"the config names {registered!r} at {place}, and "
-            + (f"that fits {listed}" if candidates else "no live class or function of that name")
-            + (" alike" if candidates else " was found in the model, the scopes or the registry")
-            + "; register it with keras.saving.register_keras_serializable, under its own name",
-            name=registered,
-            where=str(place),
-        )
-
-    def require_distinct(self, config: object) -> None:
-        """Refuse what cannot be told from Keras' own, or brought along, where nothing is marked.
-
-        Raises:
-            Unwritable: a lambda, or a function that is called like one of Keras'.
-        """
-        for place, node in nodes.walk(config):
-            if node["class_name"] == nodes.LAMBDA:
-                raise Unwritable(
-                    f"the model holds a lambda at {place}; this Keras cannot be watched while it "
-                    f"writes, so it cannot travel; write a named function instead",
-                    where=str(place),
-                )
-        for name in sorted(allowlist.allowed().bare_functions & set(self._inside_model())):
-            for function in self._inside_model()[name].values():
-                if require_keras().saving.get_registered_name(function) == name:
-                    raise Unwritable(
-                        f"the model uses {function.__module__}.{name}; Keras has a function of its "
-                        f"own called {name}, and this Keras cannot be watched while it writes; "
-                        f"give yours another name, or register it",
-                        function=name,
-                    )
-
-    def _inside_model(self) -> Mapping[str, dict[int, Any]]:
-        if self._inside is None:
-            self._inside = _named_inside(self._model)
-        return self._inside
-
-    def _candidates(self, name: str, module: str | None) -> list[Any]:
-        found = list(self._inside_model().get(name, {}).values())
-        exact = [obj for obj in found if obj.__module__ == module]
-        if exact or found:
-            return exact or found
-        obj = getattr(sys.modules.get(module or "__main__"), name, None)
-        return [obj] if isinstance(obj, type | FunctionType) else []
-
-
-def _named_inside(model: Any) -> Mapping[str, dict[int, Any]]:
-    """Collect the classes and functions of the user's that a model refers to, by name."""
-    found: dict[str, dict[int, Any]] = {}
-    seen: set[int] = set()
-    pending = [model]
-    while pending and len(seen) < _SEARCHED:
-        value = pending.pop()
-        if id(value) in seen or isinstance(value, str | bytes | int | float | ModuleType):
-            continue
-        seen.add(id(value))
-        cls = value if isinstance(value, type | FunctionType) else type(value)
-        if not is_keras_own(cls) and cls.__module__ != "builtins":
-            found.setdefault(cls.__name__, {})[id(cls)] = cls
-        if isinstance(value, dict):
-            pending.extend(value.values())
-        elif isinstance(value, list | tuple | set | frozenset):
-            pending.extend(value)
-        elif isinstance(value, MethodType):
-            pending.append(value.__self__)
-        elif not isinstance(value, type | FunctionType) and hasattr(value, "__dict__"):
-            pending.extend(vars(value).values())
-    return found

@@ -95,24 +95,26 @@ def require_slots(model: Any, weights: Buffer) -> None:
     """
     import h5py
 
-    plain = require_keras().optimizers.Optimizer
-    if not isinstance(getattr(model, "optimizer", None), plain):
+    found = optimizers(model)
+    if not found:
         raise Damaged(
             "the manifest says that the model can resume its training, and its config holds no "
             "optimizer; the file was changed or not written by bundlekit"
         )
-    if type(model.optimizer).save_own_variables is not plain.save_own_variables:
-        return  # it stores what it likes
+    plain = require_keras().optimizers.Optimizer
     with h5py.File(io.BytesIO(weights), "r") as file:
-        stored = len(file["optimizer/vars"]) if "optimizer/vars" in file else 0
-    variables = len(model.optimizer.variables)
-    if stored != variables:
-        raise NotRestorable(
-            f"the artifact holds {stored} variables of the optimizer, and the rebuilt one has "
-            f"{variables}; its state would be lost",
-            found=stored,
-            expected=variables,
-        )
+        for name, optimizer in found.items():
+            if type(optimizer).save_own_variables is not plain.save_own_variables:
+                continue  # it stores what it likes
+            stored = len(file[f"{name}/vars"]) if f"{name}/vars" in file else 0
+            variables = len(optimizer.variables)
+            if stored != variables:
+                raise NotRestorable(
+                    f"the artifact holds {stored} variables of the {name}, and the rebuilt one has "
+                    f"{variables}; its state would be lost",
+                    found=stored,
+                    expected=variables,
+                )
 
 
 def _layers(layer: Any) -> Iterator[Any]:
@@ -143,12 +145,20 @@ def _compiles_in_its_own_way(model: Any) -> bool:
     return own and type(model).compile_from_config is plain.compile_from_config
 
 
+def optimizers(model: Any) -> dict[str, Any]:
+    """Give the optimizers that Keras stores with a model, by attribute: a GAN has several."""
+    kind = require_keras().optimizers.Optimizer
+    return {name: found for name, found in vars(model).items() if isinstance(found, kind)}
+
+
 def _has_slots(model: Any) -> bool:
-    return bool(getattr(getattr(model, "optimizer", None), "built", False))
+    return any(optimizer.built for optimizer in optimizers(model).values())
 
 
 def _slots_fit(model: Any) -> bool:
     """Whether Keras, which builds for what is trainable, would build the same slots."""
+    if not getattr(model.optimizer, "built", False):
+        return True  # the model has others, and its class builds them
     built_for = internals.optimizer_variables(model.optimizer)
     if built_for is None:
         return True

@@ -67,17 +67,25 @@ def tolerating_lambdas() -> Iterator[bool]:
     Yields:
         Whether Keras can be watched; where it cannot, a lambda without source still fails.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")
-        if _hooks() is None:
+    if _hooks() is None:
+        with warnings.catch_warnings():  # which other threads would disturb
+            warnings.filterwarnings("ignore", _LAMBDA_WARNING)
             yield False
-            return
-        with _hooked():
+        return
+    with _hooked():
+        before, _watching.lambdas = _watching.lambdas, True
+        try:
             yield True
+        finally:
+            _watching.lambdas = before
+
+
+_LAMBDA_WARNING = "The object being serialized includes a `lambda`"
 
 
 class _Watching(threading.local):
     marks: Marks | None = None
+    lambdas: bool = False
 
 
 _watching = _Watching()
@@ -121,11 +129,17 @@ def _hooks() -> _Hooks | None:
     def dumped(function: Any) -> Any:
         return dump(function) if _watching.marks is None else _watching.marks.code(function)
 
+    def warn(message: Any, *arguments: Any, **named: Any) -> None:
+        if not (_watching.lambdas and str(message).startswith(_LAMBDA_WARNING)):
+            named["stacklevel"] = named.get("stacklevel", 1) + 1
+            warnings.warn(message, *arguments, **named)
+
     return [
         (serialization_lib, "record_object_after_serialization", recorded),
         (serialization_lib, "_get_class_or_fn_config", described),
         (python_utils, "func_dump", dumped),
         (serialization_lib, "inspect", SimpleNamespace(getsource=_source)),
+        (serialization_lib, "warnings", SimpleNamespace(warn=warn)),
     ]
 
 

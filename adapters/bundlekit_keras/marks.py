@@ -12,6 +12,10 @@ from bundlekit_keras.keras_own import is_keras_own, stands_for_keras
 MARK = "\x00bundlekit"
 """The key of a mark in a node, and what stands before one in a name: no honest text holds it."""
 _MARKED = re.compile(rf"{MARK}(\d+)")
+_ESCAPED = r"\\+(?:u0000|x00|0)bundlekit"
+_KEY = rf"\\*\"{_ESCAPED}\\*\"\s*:\s*(\d+)"
+_IN_TEXT = re.compile(rf",\s*{_KEY}|{_KEY}\s*,\s*|{_ESCAPED}(\d+)")
+"""A mark where a `get_config` has written a config as text: JSON, perhaps in JSON, or YAML."""
 
 
 @dataclass
@@ -64,8 +68,14 @@ class Marks:
 
 
 def unmarked(text: str) -> str:
-    """Take the mark out of a name."""
-    return _MARKED.sub("", text)
+    """Take the marks out of a name, or of a config that was written as text."""
+    return _IN_TEXT.sub("", _MARKED.sub("", text))
+
+
+def numbers_in_text(text: str) -> tuple[int, ...]:
+    """Give the numbers of the objects that a config written as text was made from."""
+    found = (int(next(filter(None, match.groups()))) for match in _IN_TEXT.finditer(text))
+    return tuple(dict.fromkeys(found))
 
 
 def number_in(config: Any) -> int | None:

@@ -75,6 +75,20 @@ def texts(config: object) -> Iterator[tuple[Place, str]]:
                     yield Place(place, key), child
 
 
+def owned_texts(config: object) -> Iterator[tuple[Place, str, dict[str, Any] | None]]:
+    """Yield every string as `texts`, and the node that it is in; `None`: `compile` was given it."""
+    owners: dict[int, dict[str, Any] | None] = {}
+    for place, value in _walk(config):
+        owner = owners.pop(id(value), None)
+        if isinstance(value, dict) and "class_name" in value and "config" in value:
+            owner = value
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(child, str):
+                yield Place(place, key), child, owner
+            elif isinstance(child, dict | list | tuple):
+                owners[id(child)] = None if key == "compile_config" else owner
+
+
 def lists(config: object) -> Iterator[tuple[Place, list[Any]]]:
     """Yield every list with its place, in the order of the config."""
     for place, value in _walk(config):
@@ -101,7 +115,7 @@ def renumber_shared(config: object) -> None:
             node[_SHARED] = numbers.setdefault(node[_SHARED], len(numbers) + 1)
 
 
-def _walk(config: object) -> Iterator[tuple[Place, object]]:
+def _walk(config: object) -> Iterator[tuple[Place, Any]]:
     """Yield every object and list, outermost first; places of plain values are never made."""
     pending: list[tuple[Place | None, str | int, object]] = [(None, "", config)]
     while pending:

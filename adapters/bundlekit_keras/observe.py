@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.testing.comparison import Observation
-from bundlekit_keras import internals
+from bundlekit_keras import fidelity, internals
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class KerasObserver:
@@ -31,7 +34,7 @@ class KerasObserver:
             Observation(f"trainable/{index}", str(bool(weight.trainable)), weight.path)
             for index, weight in enumerate(obj.weights)
         ]
-        return [*seen, *_variables("variable", obj.variables), *_optimizer("optimizer", obj)]
+        return [*seen, *_variables("variable", obj.variables), *_optimizers("optimizers", obj)]
 
     def behaviour(self, obj: Any, inputs: Any, targets: Any) -> Sequence[Observation]:
         """See predictions and, of a compiled model, the next training step."""
@@ -46,7 +49,7 @@ class KerasObserver:
             result = obj.train_on_batch(inputs, targets, return_dict=True)
             seen += _flat("next step", result)
             seen += _variables("next step/variable", obj.variables)
-            seen += _optimizer("next step/optimizer", obj)
+            seen += _optimizers("next step/optimizers", obj)
         return seen
 
     def surroundings(self) -> Sequence[Observation]:
@@ -73,7 +76,7 @@ def _put_back(model: Any) -> Iterator[None]:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)  # so that there is something to put back
-    slots = () if optimizer is None else optimizer.variables
+    slots = [slot for one in fidelity.optimizers(model).values() for slot in one.variables]
     variables = [*model.variables, *slots, *model.metrics_variables]
     before = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
     try:
@@ -92,21 +95,17 @@ def _variables(place: str, variables: Sequence[Any]) -> list[Observation]:
     ]
 
 
-def _optimizer(place: str, model: Any) -> list[Observation]:
-    return _variables(place, _of_optimizer(model))
-
-
-def _of_optimizer(model: Any) -> Sequence[Any]:
-    """Give the optimizer's variables; before its first step, only those that say so.
+def _optimizers(place: str, model: Any) -> list[Observation]:
+    """See the variables of each optimizer; before its first step, only those that say so.
 
     Until then its slots may exist or not, and are at their initial values if they do.
     """
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        return ()
-    begun = int(optimizer.iterations) > 0
-    variables: Sequence[Any] = optimizer.variables
-    return variables if begun else variables[:1]
+    seen = []
+    for name, optimizer in sorted(fidelity.optimizers(model).items()):
+        begun = int(optimizer.iterations) > 0
+        variables = optimizer.variables if begun else optimizer.variables[:1]
+        seen += _variables(f"{place}/{name}", variables)
+    return seen
 
 
 def _flat(place: str, structure: Any) -> list[Observation]:
@@ -146,7 +145,16 @@ def _made_up(model: Any, predictions: Any) -> Any:
 
 
 def _text(config: Any) -> str:
-    return json.dumps(_comparable(config), sort_keys=True, default=str)
+    return json.dumps(_comparable(config), sort_keys=True, default=_said)
+
+
+def _said(obj: Any) -> Any:
+    """Say of a live object in a config what it is, and not where it is in memory."""
+    if hasattr(obj, "get_config") and not isinstance(obj, type):
+        return {"class_name": type(obj).__name__, "config": _comparable(obj.get_config())}
+    if isinstance(obj, type) or hasattr(obj, "__qualname__"):
+        return obj.__qualname__
+    return _ADDRESS.sub("", repr(obj))
 
 
 def _comparable(config: Any) -> Any:

@@ -468,28 +468,85 @@ def test_threads_do_not_take_modules_from_each_other() -> None:
 
 def test_what_cannot_be_pickled_is_named() -> None:
     with pytest.raises(
-        Unwritable, match="code of 'loss': 'held' of holds_a_lock, as cannot pickle '_thread.lock'"
+        Unwritable, match="code of loss: 'held' of holds_a_lock, as cannot pickle '_thread.lock'"
     ) as caught:
         by_value.dumps({"a": helper, "loss": holds_a_lock}, modules=HERE)
     assert caught.value.key == "loss"  # type: ignore[attr-defined]
     assert isinstance(caught.value.__cause__, TypeError)
 
 
+class Marker:
+    def __reduce__(self) -> str:
+        return "marker"
+
+
+marker = Marker()
+
+
+def asks_the_marker() -> Any:
+    return marker
+
+
 def test_what_a_reader_could_only_import_is_refused() -> None:
     with pytest.raises(
-        Unwritable, match="'cached' of asks_the_cache.*can only be imported by name"
+        Unwritable,
+        match="code of f: 'marker' of asks_the_marker.*only be imported by name.* make 'marker'",
     ):
-        by_value.dumps({"f": asks_the_cache}, modules=HERE)
+        by_value.dumps({"0.f": asks_the_marker}, modules=HERE)
+
+
+@functools.lru_cache(maxsize=7, typed=True)
+def factorial(number: int) -> int:
+    return number * factorial(number - 1) if number else 1
+
+
+def test_caches_travel_empty_and_around_the_same_function() -> None:
+    factorial(5)
+    here = {"f": asks_the_cache, "factorial": factorial}
+    found: dict[str, Any] = by_value.loads(by_value.dumps(here, modules=HERE))
+    assert by_value.dumps(here, modules=HERE) == by_value.dumps(here, modules=HERE)
+    assert found["f"]() == 1
+    again = found["factorial"]
+    assert again is not factorial
+    assert again.__wrapped__.__globals__["factorial"] is again
+    assert again.cache_parameters() == {"maxsize": 7, "typed": True}
+    assert again.cache_info().currsize == 0
+    assert again(5) == 120
+    imported = by_value.loads(by_value.dumps({"f": asks_the_cache}))
+    assert imported["f"] is asks_the_cache
+
+
+def imports_when_called() -> Any:
+    def inner() -> Any:
+        from .test_by_value import helper
+
+        return helper
+
+    return inner
+
+
+def imports_others_when_called() -> Any:
+    import json.decoder
+
+    return json.decoder
+
+
+def test_an_import_inside_of_a_function_that_may_fail_later_is_said() -> None:
+    with pytest.warns(BundleWarning, match=f"imports_when_called travels .* imports {__name__} "):
+        by_value.dumps({"f": imports_when_called}, modules=HERE)
+    by_value.dumps({"f": imports_others_when_called}, modules=HERE)
 
 
 def test_a_script_is_no_module_to_import_from(tmp_path: Path) -> None:
     program = """
 import functools
 from bundlekit import by_value, errors
-@functools.lru_cache
-def cached(): ...
+class Marker:
+    def __reduce__(self):
+        return "marker"
+marker = Marker()
 try:
-    by_value.dumps({"f": cached})
+    by_value.dumps({"f": lambda: marker})
 except errors.Unwritable as error:
     print(error)
 """
