@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any
 
@@ -101,6 +102,110 @@ def test_a_name_in_plain_text_is_a_need_too() -> None:
     again = bundlekit.unbundle(bundled, custom_objects={"spoken": own_loss})
     again.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
     assert keras.saving.get_custom_objects() == {}
+
+
+def test_what_only_reads_like_a_registered_name_is_no_need() -> None:
+    import keras
+
+    registry = keras.saving.get_custom_objects()
+    registry.update(gate=own_loss, partial=functools.partial(own_loss), layer=layer()())
+    try:
+        words = keras.layers.StringLookup(vocabulary=["gate", "partial", "layer"])
+        inputs = keras.Input((3,), name="partial")
+        hidden = keras.layers.Dense(2, name="gate")(inputs)
+        model = keras.Model(inputs, keras.layers.Dense(1, name="layer")(hidden))
+        assert bundlekit.bundle(model, code="reference").needs == ()
+        assert (
+            bundlekit.bundle(keras.Sequential([keras.Input((1,), dtype="string"), words])).needs
+            == ()
+        )
+        model.compile("sgd", "gate", metrics=["gate"])
+        (need,) = bundlekit.bundle(model).needs
+        assert need.where == ("compile_config.loss", "compile_config.metrics[0]")
+        model.compile("sgd", "partial")
+        with pytest.raises(Unwritable, match="hold functools.partial of own_loss at compile_conf"):
+            bundlekit.bundle(model)
+    finally:
+        for name in ("gate", "partial", "layer"):
+            del registry[name]
+
+
+def like_keras(function: Any) -> Any:
+    @functools.wraps(function)
+    def changed(*arguments: Any) -> Any:
+        return 5.0 * function(*arguments)
+
+    return changed
+
+
+@pytest.mark.parametrize("code", ["auto", "value"])
+def test_a_function_that_only_says_that_it_is_keras_own_is_not(code: str) -> None:
+    import keras
+
+    loss = like_keras(keras.losses.mean_squared_error)
+    activation = like_keras(keras.activations.tanh)
+    model = model_of(keras.layers.Dense(2, activation), optimizer="sgd", loss=loss)
+    bundled = bundlekit.bundle(model, code=code, check="rebuild")
+    home = (__name__, "like_keras.<locals>.changed", "value")
+    assert [(need.module, need.qualname, need.travels) for need in bundled.needs] == [home] * 2
+    x, y = np.ones((4, 3)), np.zeros((4, 1))
+    trusting = bundlekit.loads(bundled.data, trust=bundlekit.Trust(code=True))
+    assert trusting.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    with pytest.raises(Unwritable, match="'mean_squared_error', used at .* inside a function"):
+        bundlekit.bundle(model_of(optimizer="sgd", loss=loss), code="reference")
+
+
+def test_a_function_found_where_it_says_is_imported_from_there() -> None:
+    model = model_of(optimizer="sgd", loss=decorated_loss)
+    (need,) = bundlekit.bundle(model).needs
+    assert (need.reference, need.travels) == (f"{__name__}:decorated_loss", "reference")
+
+
+def _named(function: Any, name: str) -> Any:
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+decorated_loss = _named(like_keras(own_loss), "decorated_loss")
+
+
+@pytest.mark.parametrize("written", ["json", "indented", "sorted", "twice"])
+def test_a_config_that_get_config_wrote_as_text_has_its_needs_and_no_marks(written: str) -> None:
+    import json
+
+    import keras
+
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, own_activation)])
+
+    def get_config(self: Any) -> dict[str, Any]:
+        data = json.loads(inner.to_json())
+        text = {
+            "json": inner.to_json(),
+            "indented": json.dumps(data, indent=2),
+            "sorted": json.dumps(data, sort_keys=True),
+            "twice": json.dumps({"inner": json.dumps(data)}),
+        }[written]
+        return {**keras.layers.Layer.get_config(self), "text": text}
+
+    def init(self: Any, text: str = "", **more: Any) -> None:
+        keras.layers.Layer.__init__(self, **more)
+        data = json.loads(text) if text else {}
+        data = json.loads(data["inner"]) if "inner" in data else data
+        self.inner = keras.saving.deserialize_keras_object(data) if data else inner
+
+    own = layer(__init__=init, get_config=get_config, call=lambda self, x: self.inner(x))
+    model = model_of(own())
+    bundled = bundlekit.bundle(model)
+    assert b"bundlekit" not in bundled.read("config.json")
+    assert {need.name for need in bundled.needs} == {"Own", "own_activation"}
+    (spoken,) = [need for need in bundled.needs if need.name == "own_activation"]
+    assert spoken.where == ("config.layers[1].config.text",)
+    again = bundlekit.unbundle(bundled)
+    assert again.layers[0].inner.layers[0].activation is own_activation
+
+
+def own_activation(x: Any) -> Any:
+    return x * 2.0
 
 
 def test_a_node_that_get_config_wrote_by_hand_is_found_in_the_model() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from bundlekit_keras import defaults, fidelity, internals
+from bundlekit_keras.observe import KerasObserver
 
 import bundlekit
 from bundlekit.errors import BundleWarning, Damaged, NotRestorable, Unwritable
@@ -63,6 +64,57 @@ def test_an_optimizer_that_would_be_reset_is_declared_and_said(make: Callable[[]
 
 def test_an_optimizer_that_fits_is_not_declared() -> None:
     assert "optimizer state" not in lost(fitted())
+
+
+def test_all_optimizers_of_a_model_that_has_several_go_on() -> None:
+    import keras
+
+    class Two(keras.Model):
+        def __init__(self, **more: Any) -> None:
+            super().__init__(**more)
+            self.first, self.second = keras.layers.Dense(2), keras.layers.Dense(2)
+
+        def build(self, shape: Any) -> None:
+            self.first.build(shape)
+            self.second.build(shape)
+
+        def call(self, x: Any) -> Any:
+            return self.first(x) + self.second(x)
+
+        def compile(self, one: Any, other: Any) -> None:
+            super().compile(loss="mse")
+            self.one, self.other = one, other
+
+        def get_compile_config(self) -> dict[str, Any]:
+            save = keras.saving.serialize_keras_object
+            return {"one": save(self.one), "other": save(self.other)}
+
+        def compile_from_config(self, config: dict[str, Any]) -> None:
+            load = keras.saving.deserialize_keras_object
+            self.compile(load(config["one"]), load(config["other"]))
+            self.one.build(self.first.trainable_variables)
+            self.other.build(self.second.trainable_variables)
+
+    model = Two()
+    model.build((None, 3))
+    model.compile(keras.optimizers.Adam(0.1), keras.optimizers.SGD(0.1, momentum=0.9))
+    for _ in range(3):
+        for optimizer, part in ((model.one, model.first), (model.other, model.second)):
+            ones = [keras.ops.ones_like(weight) for weight in part.trainable_variables]
+            optimizer.apply(ones, part.trainable_variables)
+    bundled = bundlekit.bundle(model, check="rebuild")
+    assert "resume" in bundled.manifest.capabilities
+    again = bundlekit.unbundle(bundled)
+    for before, after in ((model.one, again.one), (model.other, again.other)):
+        assert int(after.iterations) == 3
+        for expected, found in zip(before.variables, after.variables, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    state = KerasObserver().state(again)
+    assert {seen.place.split("/")[1] for seen in state if seen.place.startswith("opt")} == {
+        "one",
+        "other",
+        "optimizer",
+    }
 
 
 def test_slots_without_a_place_are_an_error_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:

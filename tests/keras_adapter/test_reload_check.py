@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -284,6 +285,36 @@ class TestRebuild:
 
     def test_passes_what_comes_back(self, trained: tuple[Any, Any]) -> None:
         assert bundlekit.bundle(trained[0], check="rebuild") == bundlekit.bundle(trained[0])
+
+    def test_passes_what_warns_while_it_is_made(self) -> None:
+        def init(self: Any, **kwargs: Any) -> None:
+            start(self, **kwargs)
+            warnings.warn("experimental", UserWarning, stacklevel=2)
+
+        with pytest.warns(UserWarning, match="experimental"):
+            bundled(layer_with(init, None)(), check="rebuild")
+
+    def test_passes_live_objects_in_the_config_of_the_model_itself(self) -> None:
+        import keras
+
+        class Top(keras.Model):
+            def __init__(self, initializer: Any = "zeros", **more: Any) -> None:
+                super().__init__(**more)
+                self.initializer = keras.initializers.get(initializer)
+                self.inner = keras.layers.Dense(2, kernel_initializer=self.initializer)
+
+            def build(self, shape: Any) -> None:
+                self.inner.build(shape)
+
+            def call(self, x: Any) -> Any:
+                return self.inner(x)
+
+            def get_config(self) -> dict[str, Any]:
+                return {**super().get_config(), "initializer": self.initializer}
+
+        model = Top(keras.initializers.HeNormal(seed=3))
+        model.build((None, 3))
+        assert bundlekit.bundle(model, check="rebuild")
 
     def test_is_one_of_two_checks(self, trained: tuple[Any, Any]) -> None:
         with pytest.raises(UnknownOption, match="check='full' is not known; it is one of config,"):
