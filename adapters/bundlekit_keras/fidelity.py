@@ -129,6 +129,13 @@ def _layers(layer: Any) -> Iterator[Any]:
             pending.extend(inner if isinstance(inner, list | tuple) else ())
 
 
+def unbuilt_inside(model: Any) -> list[Any]:
+    """Give the layers that wait for the first call of a `Sequential` that says that it is built."""
+    sequential = require_keras().Sequential
+    chains = [one for one in _layers(model) if isinstance(one, sequential) and one.built]
+    return [layer for chain in chains for layer in chain.layers if not layer.built]
+
+
 def _of_layers(what: str, layers: list[Any], why: str) -> list[Loss]:
     names = ", ".join(sorted({layer.name for layer in layers}))
     return [Loss(what=what, why=why.format(names))] if names else []

@@ -130,6 +130,16 @@ def _require_built(model: Any) -> None:
             f"model.build(input_shape), first",
             model=model.name,
         )
+    waiting = fidelity.unbuilt_inside(model)
+    if waiting:
+        names = ", ".join(repr(layer.name) for layer in waiting)
+        raise NotBuilt(
+            f"the model {model.name!r} is built, and these layers in it are not: {names}; they "
+            f"have no weights yet, so there is nothing of them to bundle; call the model on data, "
+            f"model(x), first",
+            model=model.name,
+            layers=tuple(layer.name for layer in waiting),
+        )
 
 
 def _save(
