@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bundlekit
@@ -134,6 +135,23 @@ def test_an_unbuilt_model_is_refused_with_the_remedy(tmp_path: Path) -> None:
         ):
             bundlekit.dump(model, tmp_path / "model.bundle")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_chain_that_says_it_is_built_and_waits_for_its_first_call_is_refused() -> None:
+    import keras
+
+    class Wrap(keras.layers.Wrapper):
+        def call(self, x: Any) -> Any:
+            return self.layer(x) * 1.5
+
+    wrapped = keras.layers.TimeDistributed(Wrap(keras.layers.Dense(3)))
+    inner = keras.Sequential([keras.Input((3, 4)), wrapped, keras.layers.Dense(2, name="last")])
+    assert inner.built
+    with pytest.raises(NotBuilt, match="these layers in it are not: .*'last'; .* on data") as said:
+        bundlekit.bundle(inner)
+    assert "last" in said.value.layers  # type: ignore[attr-defined]
+    inner(np.ones((2, 3, 4)))
+    assert bundlekit.bundle(inner)
 
 
 def test_a_lambda_is_refused_when_bundling() -> None:
