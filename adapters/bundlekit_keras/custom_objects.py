@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import allowlist, exclusive, nodes
 from bundlekit_keras.framework import require_keras
-from bundlekit_keras.keras_own import is_keras_own, keras_function
+from bundlekit_keras.keras_own import BUILTINS, is_keras_own, keras_function
 from bundlekit_keras.scopes import known
 
 if TYPE_CHECKING:
@@ -112,13 +112,17 @@ class _WithPolicy:
 
 
 def _rename_functions(config: dict[str, Any], hidden: set[str]) -> dict[str, object]:
-    """Call Keras' own functions by names of their own, in place, where others have theirs."""
+    """Call Keras' own functions by names of their own, in place, where others have theirs.
+
+    And where they are no activations, losses and so on, which older Keras does not find.
+    """
     own: dict[str, object] = {}
     for _, node in nodes.walk(config):
-        if node["class_name"] != nodes.FUNCTION or node["config"] not in hidden:
+        if node["class_name"] != nodes.FUNCTION:
             continue
-        function = keras_function(node["config"], node.get("module"))
-        if function is not None:
+        module = node.get("module")
+        function = keras_function(node["config"], module)
+        if function is not None and (module != BUILTINS or node["config"] in hidden):
             name = f"bundlekit>{next(_numbers)}>{node['config']}"
             own[name] = function
             _call(node, name)
