@@ -54,8 +54,8 @@ def pack(found: Sequence[CustomObject], mode: str, present: Collection[str] = ()
         found: the live objects.
         mode: `reference` refuses what cannot be imported, `value` packs everything, `auto` packs
             what cannot be imported.
-        present: packages that every reader has, as the object is made with them; what they define
-            is imported, whatever the mode.
+        present: distributions that every reader has, as the object is made with them; what they
+            define is imported, whatever the mode.
 
     Raises:
         UnknownOption: there is no such mode.
@@ -74,7 +74,7 @@ def pack(found: Sequence[CustomObject], mode: str, present: Collection[str] = ()
     packages: set[str] = set()
     for custom in found:
         need = _describe(custom)
-        by_value_asked = mode == "value" and str(need.module).partition(".")[0] not in present
+        by_value_asked = mode == "value" and need.distribution not in present
         reason = "by value was asked for" if by_value_asked else _unimportable(custom)
         if reason:
             _require_allowed(custom, mode, reason)

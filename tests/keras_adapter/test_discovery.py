@@ -155,6 +155,21 @@ def test_a_function_that_only_says_that_it_is_keras_own_is_not(code: str) -> Non
         bundlekit.bundle(model_of(optimizer="sgd", loss=loss), code="reference")
 
 
+def test_what_the_backend_defines_is_not_copied() -> None:
+    import tensorflow as tf
+
+    model = model_of(layer()(), optimizer="sgd", loss=own_loss)
+    model.add(type(model.layers[-1])(2, activation=tf.nn.softmax))
+    bundled = bundlekit.bundle(model, code="value")
+    assert {need.class_name: need.travels for need in bundled.needs} == {
+        "Own": "value",
+        "own_loss": "value",
+        "softmax_v2": "reference",
+    }
+    again = bundlekit.unbundle(bundled, trust=bundlekit.Trust(["tensorflow"], code=True))
+    assert again.layers[-1].activation is tf.nn.softmax
+
+
 def test_a_function_found_where_it_says_is_imported_from_there() -> None:
     model = model_of(optimizer="sgd", loss=decorated_loss)
     (need,) = bundlekit.bundle(model).needs
