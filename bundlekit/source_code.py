@@ -20,6 +20,8 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from bundlekit.home import is_found
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,8 +34,8 @@ def source_of(obj: object) -> str | None:
     """Give the source text of a class or function, with its decorators, dedented.
 
     The same definition gives the same text, whatever its line ends and however far it is
-    indented. A wrapper (`functools.wraps`) gives what it wraps, a lambda the statement that it
-    is part of.
+    indented. A wrapper (`functools.wraps`) gives what it wraps, and before that its own text if
+    it is not what its module has under that name; a lambda gives the statement that it is part of.
 
     Never raises. `None` where there is no text: typed at a prompt, made by `exec`, written in
     C; and where the text at hand is not the one that was loaded. That is seen in the bytecode of
@@ -49,8 +51,13 @@ def source_of(obj: object) -> str | None:
     try:
         if isinstance(obj, type):
             return _class_text(obj)
-        func: Any = inspect.unwrap(getattr(obj, "__func__", obj))  # type: ignore[arg-type]
-        return _function_text(getattr(func, "__func__", func))
+        outer: Any = getattr(obj, "__func__", obj)
+        func: Any = inspect.unwrap(outer)
+        text = _function_text(getattr(func, "__func__", func))
+        if func is outer or is_found(outer, outer.__module__, outer.__qualname__):
+            return text
+        own = _function_text(outer)  # it is nobody's definition, so what it adds is shown as well
+        return own if text is None or own is None else f"{own}\n\n{text}"
     except Exception:  # objects of others answer as they like
         return None
 

@@ -13,12 +13,12 @@ import sys
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from bundlekit import by_value
 from bundlekit.errors import UnknownOption, Unwritable
+from bundlekit.home import home_of, is_found
 from bundlekit.need import Need
 from bundlekit.source_code import digest_of, source_of
 
@@ -97,36 +97,12 @@ def bundled_here(need: Need, code: Buffer | None) -> object | None:
     return _bundled_here.get(_key(need, code))
 
 
-def home_of(obj: Any) -> tuple[str | None, str]:
-    """Give module and qualified name of a class or function.
-
-    A function that was made to look like another one, as by `functools.wraps`, is where it was
-    written, unless it is found where it says.
-    """
-    module, qualname = getattr(obj, "__module__", None), getattr(obj, "__qualname__", "<")
-    if isinstance(obj, FunctionType) and not _is_found(obj, module, qualname):
-        return obj.__globals__.get("__name__", module), obj.__code__.co_qualname
-    return module, qualname
-
-
 def importable(obj: Any) -> bool:
     """Tell whether a fresh interpreter with this one's folders would import the very same thing."""
     module, qualname = home_of(obj)
-    if (
-        not module
-        or module == "__main__"
-        or "<" in qualname
-        or not _is_found(obj, module, qualname)
-    ):
+    if not module or module == "__main__" or "<" in qualname or not is_found(obj, module, qualname):
         return False
     return _would_find(module, getattr(sys.modules[module], "__file__", None))
-
-
-def _is_found(obj: Any, module: str | None, qualname: str) -> bool:
-    found: Any = sys.modules.get(module or "")
-    for step in qualname.split("."):
-        found = getattr(found, step, None)
-    return found is obj
 
 
 def _describe(custom: CustomObject) -> Need:
@@ -159,7 +135,7 @@ def _unimportable(custom: CustomObject) -> str | None:
         return "it is defined in __main__, a script or a notebook"
     if "<locals>" in qualname:
         return "it is defined inside a function"
-    if module in sys.modules and not _is_found(custom.obj, module, qualname):
+    if module in sys.modules and not is_found(custom.obj, module, qualname):
         return f"{qualname} in the module {module} is another one by now"
     return f"a fresh interpreter does not find it as {qualname} in the module {module}"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import CustomObject
 from bundlekit.errors import BundleError, Unwritable
-from bundlekit.travel import home_of
+from bundlekit.home import home_of
 from bundlekit_keras import allowlist, audit, nodes
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.keras_own import BUILTINS, is_keras_own, public_module, stands_for_keras

@@ -126,6 +126,17 @@ def part(first: str, last: str, source: str = SHAPES) -> str:
     return textwrap.dedent(source[start : source.index(last, start) + len(last)]) + "\n"
 
 
+def test_what_a_wrapper_adds_is_shown_where_nothing_is_defined_by_that_name(
+    load: Callable[..., Any],
+) -> None:
+    """`wrapping(plain)` says that it is `plain`, and the text of that alone would hide the rest."""
+    module = load(SHAPES)
+    both = part("@functools.wraps", "return func(*args)") + "\n\n" + part("def plain", "# one more")
+    assert source_of(module.wrapping(module.plain)) == both
+    assert digest_of(module.wrapping(module.plain)) != digest_of(module.plain)
+    assert source_of(module.decorated) == part("@wrapping", "return x")
+
+
 @pytest.mark.parametrize(
     ("name", "first", "last"),
     [
