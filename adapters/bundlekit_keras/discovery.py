@@ -122,6 +122,12 @@ def _spoken(config: object, search: Search) -> Iterator[tuple[Place, str, Any]]:
         obj = spoken[text]
         if owner is None and not isinstance(obj, type | FunctionType):
             raise named_only(obj, str(place))
+        if owner is None and is_keras_own(obj):
+            raise Unwritable(
+                f"the text {text!r} at {place} is registered in this process for Keras' own "
+                f"{obj.__name__}, and readers do not have that; give compile the object itself",
+                where=str(place),
+            )
         if owner is None or (_is_foreign(place, owner) and search.holds(obj)):
             yield place, text, obj
 

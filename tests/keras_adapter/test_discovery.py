@@ -125,6 +125,10 @@ def test_what_only_reads_like_a_registered_name_is_no_need() -> None:
         model.compile("sgd", "partial")
         with pytest.raises(Unwritable, match="hold functools.partial of own_loss at compile_conf"):
             bundlekit.bundle(model)
+        registry["partial"] = keras.losses.mean_squared_error
+        model.compile("sgd", "partial")
+        with pytest.raises(Unwritable, match="the text 'partial' at .* own mean_squared_error"):
+            bundlekit.bundle(model)
     finally:
         for name in ("gate", "partial", "layer"):
             del registry[name]
