@@ -119,7 +119,7 @@ def _spoken(config: object, search: Search) -> Iterator[tuple[Place, str, Any]]:
     for place, text, owner in nodes.owned_texts(config):
         if text not in spoken or place.key in _NOT_REFERENCES:
             continue
-        obj = spoken[text]
+        obj: Any = spoken[text]
         if owner is None and not isinstance(obj, type | FunctionType):
             raise named_only(obj, str(place))
         if owner is None and is_keras_own(obj):
