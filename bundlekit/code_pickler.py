@@ -20,6 +20,7 @@ import pickle
 import sys
 import types
 import typing
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -115,13 +116,14 @@ class CodePickler(_PythonsPickler):  # type: ignore[misc]
     def _note_imports(self, function: Any) -> None:
         package = function.__globals__.get("__package__") or ""
         for code in _codes(function.__code__):
-            steps = list(dis.get_instructions(code))
+            steps = [s for s in dis.get_instructions(code) if s.opname != "EXTENDED_ARG"]
             for index, step in enumerate(steps):
                 if step.opname == "IMPORT_NAME":
-                    level = steps[index - 2].argval
+                    level = steps[index - 2].argval  # what comes before: level, names
                     module = str(step.argval)
-                    if level and package:
-                        module = importlib.util.resolve_name("." * level + module, package)
+                    if isinstance(level, int) and level:
+                        with suppress(ImportError):  # it fails where it is called, too
+                            module = importlib.util.resolve_name("." * level + module, package)
                     if _within(module, self._by_value):
                         self.imports.setdefault(function.__qualname__, module)
 

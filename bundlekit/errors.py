@@ -46,11 +46,11 @@ def printable(text: str) -> str:
 
 def _readable(message: str) -> str:
     # Messages quote what files say: that may be megabytes, or control characters.
-    if len(message) > MAX_MESSAGE:
-        cut = len(message) - MAX_MESSAGE
-        half = MAX_MESSAGE // 2
-        message = f"{message[:half]} […{cut} characters…] {message[-half:]}"
-    return "\n".join(map(printable, message.split("\n")))
+    message = "\n".join(map(printable, message.split("\n")))
+    if len(message) <= MAX_MESSAGE:
+        return message
+    half = MAX_MESSAGE // 2 - 20
+    return f"{message[:half]} […{len(message) - 2 * half} characters…] {message[-half:]}"
 
 
 class BundleWarning(UserWarning):

@@ -58,6 +58,8 @@ def missing_objects(found: Sequence[Missing], trust: Trust) -> MissingCustomObje
         ways.append(f"if you trust whoever wrote them, {line}")
         if stuck:
             ways[-1] += f" and {_giving(stuck)}"
+    if not ways:
+        ways = ["load it where that code can run, or ask for a model with named functions"]
     return MissingCustomObjects(
         "classes or functions that the artifact needs, and that are not its framework's own, were "
         f"not found:{listed}\n" + "\nor, ".join(ways),

@@ -27,7 +27,7 @@ class Need(Value, frozen=True, kw_only=True):
         ('Scale', 'acme.layers:Scale', 'reference')
     """
 
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1)]
     """The name that the framework registers it under, such as `acme>Scale`."""
     class_name: str = ""
     """Its own name; for a function, the function's."""

@@ -9,6 +9,7 @@ forms, paths where a path would be opened.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -67,13 +68,16 @@ def needs(
         if len(claimed) > 1:
             raise Damaged("the manifest declares two custom objects for one place of the config")
         for need in claimed:
-            if (raw[0], raw[3]) not in ((need.name, need.module), (need.name, None)):
+            said = (need.name, need.module), (need.name, None)
+            if raw[2] == "lambda" or (raw[0], raw[3]) not in said:
                 raise _contradicts(need, where, f"{raw[0]} from {raw[3]}")
         if not claimed:
             found.setdefault(raw, []).append(where)
     _check_legacy(config)
     _check_texts(config, claims)
     for record in records:
+        if record.kind == "lambda" and not record.code:
+            raise _contradicts(record, ", ".join(record.where), "no code of it")
         if not record.where:
             raise Damaged(
                 f"the manifest declares {record.name}, and nothing uses it", name=record.name
@@ -205,7 +209,15 @@ def _check_lambda(place: Place, config: dict[str, Any]) -> None:
 
 def _check_legacy(config: object) -> None:
     """Refuse lambdas as Keras 1 and 2 wrote them: a list of bytecode, defaults and closure."""
+    bytecode = {
+        id(value)
+        for _, node in nodes.walk(config)
+        if node["class_name"] == nodes.LAMBDA and isinstance(node["config"], dict)
+        for value in node["config"].values()
+    }
     for place, value in nodes.lists(config):
+        if id(value) in bytecode:
+            continue  # as Keras 3 writes a lambda; a need of its own
         first = value[0] if len(value) == 3 else None
         if isinstance(first, str) and _MARSHALLED.fullmatch(first):
             raise Refused(
@@ -234,10 +246,19 @@ def _check_texts(config: object, claims: dict[str, list[Need]]) -> None:
         texts = {place: text for place, text in found if place in claims}
     for where, needs in claims.items():
         for need in needs:
-            if need.name not in texts.get(where, ""):
+            if where not in texts or not _holds(texts[where], need.name):
                 raise _contradicts(need, where, "nothing of the kind")
         if len({need.name for need in needs}) != len(needs):
             raise Damaged("the manifest declares two custom objects for one place of the config")
+
+
+def _holds(text: str, name: str) -> bool:
+    """Tell whether a text is a name, or is a config, written as text, that holds the name."""
+    forms = [name]
+    for _ in range(3):  # JSON, perhaps in JSON
+        forms.append(json.dumps(forms[-1])[1:-1])
+    quoted = "|".join(map(re.escape, forms))
+    return text == name or re.search(rf"(?<![\w>])(?:{quoted})(?![\w>])", text) is not None
 
 
 def _contradicts(need: Need, where: str, found: str) -> Damaged:

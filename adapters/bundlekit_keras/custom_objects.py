@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import itertools
 from contextlib import contextmanager
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import allowlist, exclusive, nodes
@@ -42,7 +43,7 @@ def presented(config: dict[str, Any], context: Context) -> Iterator[dict[str, An
     own = _rename(renamed, context.objects)
     named = _named(config, context.objects)
     scope = {**({} if context.isolated else _around(context)), **named}
-    own |= _rename_functions(renamed, {*scope, *saving.get_custom_objects()})
+    own |= _rename_functions(renamed, {*scope, *dict(saving.get_custom_objects())})
     with _registry_holding(own, named, alone=context.isolated), saving.custom_object_scope(scope):
         yield renamed
 
@@ -50,12 +51,13 @@ def presented(config: dict[str, Any], context: Context) -> Iterator[dict[str, An
 def register(objects: Mapping[Need, object]) -> None:
     """Leave the objects in Keras' registry, under the names that they were bundled with."""
     saving = require_keras().saving
-    for need, obj in objects.items():
-        package, mark, name = need.name.partition(">")
-        if mark:
-            saving.register_keras_serializable(package, name)(obj)
-        else:
-            saving.get_custom_objects()[need.name] = obj
+    with exclusive.altered:
+        for need, obj in objects.items():
+            package, mark, name = need.name.partition(">")
+            if mark:
+                saving.register_keras_serializable(package, name)(obj)
+            else:
+                saving.get_custom_objects()[need.name] = obj
 
 
 def _rename(config: dict[str, Any], objects: Mapping[Need, object]) -> dict[str, object]:
@@ -137,12 +139,17 @@ def _named(config: dict[str, Any], objects: Mapping[Need, object]) -> dict[str, 
     nodes_at = {str(place) for place, _ in nodes.walk(config)}
     meant: dict[str, dict[int, object]] = {}
     for need, obj in objects.items():
-        for name in {need.name, need.class_name, saving.get_registered_name(obj)}:
+        names = {need.name, need.class_name}
+        if isinstance(obj, type | FunctionType):  # it may be any callable that was given
+            names.add(saving.get_registered_name(obj))
+        for name in names:
             if name not in allowlist.allowed().names:
                 meant.setdefault(name, {})[id(obj)] = obj
     named = {name: next(iter(found.values())) for name, found in meant.items() if len(found) == 1}
     spoken = {
-        need.name: obj for need, obj in objects.items() if not nodes_at.issuperset(need.where)
+        need.name: obj
+        for need, obj in objects.items()
+        if any(place not in nodes_at and "compile_config." in place for place in need.where)
     }
     return {**named, **spoken}
 
@@ -162,7 +169,7 @@ def _registry_holding(
     try:
         # The registry wins over the scope.
         others = {name for name, obj in named.items() if registry.get(name, obj) is not obj}
-        hidden = {name for name in registry if name not in own} if alone else others
+        hidden = {name for name in dict(registry) if name not in own} if alone else others
         if not hidden:
             yield
             return

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 BUILTINS = "builtins"
 """What Keras writes as the module of functions that it finds by name alone."""
-_BACKENDS = frozenset({"tensorflow", "jax", "torch"})
+_ALIKE = frozenset({"relu", "relu6", "elu", "selu", "sigmoid", "tanh", "softsign", "gelu"})
+_THE_SAME = {
+    "tensorflow.python.ops.": _ALIKE | {"leaky_relu", "softplus"},
+    "torch.nn.functional": _ALIKE | {"silu"},
+}
+"""Functions of backends that do what Keras' of their name do. PyTorch's `leaky_relu`, for one, does
+not: its slope is another."""
 _FOUND_BY_NAME = (
     "activations",
     "constraints",
@@ -38,11 +44,12 @@ def stands_for_keras(function: FunctionType) -> bool:
 
     So it does for the functions of its own backends.
     """
-    known = function.__name__ in allowlist.allowed().bare_functions
-    if not known or not _is_at_home(function):
+    if not _is_at_home(function):
         return False
-    package, module = _package(function), str(function.__module__)
-    return package in _BACKENDS or module.startswith("keras.src.backend.")
+    name, module = function.__name__, str(function.__module__)
+    if module.startswith("keras.src.backend."):
+        return name in allowlist.allowed().bare_functions
+    return any(module.startswith(home) and name in same for home, same in _THE_SAME.items())
 
 
 def keras_function(name: str, module: str | None) -> Any:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.testing.comparison import Observation
-from bundlekit_keras import fidelity, internals
+from bundlekit_keras import fidelity, internals, nodes
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class KerasObserver:
             Observation(f"trainable/{index}", str(bool(weight.trainable)), weight.path)
             for index, weight in enumerate(obj.weights)
         ]
-        return [*seen, *_variables("variable", obj.variables), *_optimizers("optimizers", obj)]
+        return [*seen, *_variables("variable", obj.variables), *_optimizers("", obj)]
 
     def behaviour(self, obj: Any, inputs: Any, targets: Any) -> Sequence[Observation]:
         """See predictions and, of a compiled model, the next training step."""
@@ -49,7 +49,7 @@ class KerasObserver:
             result = obj.train_on_batch(inputs, targets, return_dict=True)
             seen += _flat("next step", result)
             seen += _variables("next step/variable", obj.variables)
-            seen += _optimizers("next step/optimizers", obj)
+            seen += _optimizers("next step/", obj)
         return seen
 
     def surroundings(self) -> Sequence[Observation]:
@@ -95,7 +95,7 @@ def _variables(place: str, variables: Sequence[Any]) -> list[Observation]:
     ]
 
 
-def _optimizers(place: str, model: Any) -> list[Observation]:
+def _optimizers(within: str, model: Any) -> list[Observation]:
     """See the variables of each optimizer; before its first step, only those that say so.
 
     Until then its slots may exist or not, and are at their initial values if they do.
@@ -104,7 +104,7 @@ def _optimizers(place: str, model: Any) -> list[Observation]:
     for name, optimizer in sorted(fidelity.optimizers(model).items()):
         begun = int(optimizer.iterations) > 0
         variables = optimizer.variables if begun else optimizer.variables[:1]
-        seen += _variables(f"{place}/{name}", variables)
+        seen += _variables(f"{within}{name}", variables)
     return seen
 
 
@@ -167,10 +167,10 @@ def _comparable(config: Any) -> Any:
         return [_comparable(child) for child in config]
     if not isinstance(config, dict):
         return config
-    if set(config) in ({"value"}, {"code", "defaults", "closure"}):
-        code = next(iter(config.values()))
-        if isinstance(code[0] if isinstance(code, list | tuple) else code, str):
-            return "bytecode"
+    if set(config) == {"code", "defaults", "closure"}:
+        return "bytecode"
+    if config.get("class_name") == nodes.LAMBDA:
+        config = {**config, "config": "bytecode"}
     plain = {key: _comparable(child) for key, child in config.items()}
     if not str(config.get("module")).startswith("keras") and "registered_name" in config:
         plain["module"] = plain["registered_name"] = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Context, CustomObject, Need
 from bundlekit.errors import Unwritable
-from bundlekit_keras import custom_objects, nodes
+from bundlekit_keras import custom_objects, exclusive, nodes
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.undisturbed import undisturbed
 
@@ -123,7 +123,7 @@ def _check_rebuilt(
         Need(name=one.name, class_name=one.obj.__name__, where=one.where): one.obj for one in found
     }
     context = Context(restore=lambda _: None, objects=objects)
-    with undisturbed(), custom_objects.presented(config, context) as renamed:
+    with exclusive.building, undisturbed(), custom_objects.presented(config, context) as renamed:
         at = {str(place): node for place, node in nodes.walk(renamed)}
         for obj, place, live in suspects:
             arguments = ", ".join(sorted(live))

@@ -535,6 +535,12 @@ def test_an_import_inside_of_a_function_that_may_fail_later_is_said() -> None:
     with pytest.warns(BundleWarning, match=f"imports_when_called travels .* imports {__name__} "):
         by_value.dumps({"f": imports_when_called}, modules=HERE)
     by_value.dumps({"f": imports_others_when_called}, modules=HERE)
+    # So many constants that their numbers take more than one byte of bytecode.
+    many = "\n".join(f"    x = {number}.5" for number in range(70_000))
+    scope = {"__name__": __name__, "__package__": "tests.core"}
+    exec(f"def long():\n{many}\n    from .test_by_value import helper\n    return helper", scope)
+    with pytest.warns(BundleWarning, match=f"long travels .* imports {__name__} "):
+        by_value.dumps({"f": scope["long"]}, modules=HERE)
 
 
 def test_a_script_is_no_module_to_import_from(tmp_path: Path) -> None:

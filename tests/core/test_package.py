@@ -89,4 +89,6 @@ def test_what_a_file_says_does_not_flood_or_drive_whoever_reads_the_error() -> N
     assert str(error).startswith("bad \\x1b[2J\\x202e\nxxx")
     assert str(error).endswith("xxx end")
     assert len(str(error)) < 21_000
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert len(str(errors.Damaged("\x1b" * 1_000_000))) <= errors.MAX_MESSAGE + 40
     assert len(error.found) == 1_000_000  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import subprocess
 import sys
 from typing import Any
@@ -211,6 +212,39 @@ class TestTheManifest:
 
     def test_may_tell_of_names_in_plain_text(self) -> None:
         assert audit.needs({"a": "acme>Own"}, [self.DECLARED]) == (self.DECLARED,)
+
+    @pytest.mark.parametrize(
+        ("text", "name"),
+        [
+            ('{"config": "acme>Own"}', "acme>Own"),
+            ('{"inner": "{\\"config\\": \\"acme>Own\\"}"}', "acme>Own"),
+            (json.dumps({"config": "acme>Größe"}), "acme>Größe"),
+            (json.dumps({"inner": json.dumps({"config": "acme>Größe"})}), "acme>Größe"),
+            ("config: acme>Own\n", "acme>Own"),
+        ],
+    )
+    def test_may_tell_of_names_in_configs_written_as_text(self, text: str, name: str) -> None:
+        need = Need(name=name, module="acme", where=("a",))
+        assert audit.needs({"a": text}, [need]) == (need,)
+
+    @pytest.mark.parametrize("name", ["float", "Own", "32", "", "acme"])
+    def test_may_not_tell_of_parts_of_names(self, name: str) -> None:
+        need = Need(name=name, module="acme", where=("a",))
+        with pytest.raises(Damaged, match="the manifest declares"):
+            audit.needs({"a": "float32 acme>Own"}, [need])
+        with pytest.raises(Damaged, match="the manifest declares"):
+            audit.needs({"a": node("Dense")}, [need])
+
+    def test_may_not_make_a_lambda_something_else_or_something_else_a_lambda(self) -> None:
+        raw = {"class_name": "__lambda__", "config": {"value": ["4w" + "A" * 40, None, None]}}
+        assert [need.kind for need in audit.needs({"a": raw})] == ["lambda"]
+        for kind in ("function", "lambda"):
+            need = Need(name="<lambda>", kind=kind, module="acme", qualname="f", where=("a",))
+            with pytest.raises(Damaged, match="the manifest declares <lambda> from acme at a"):
+                audit.needs({"a": raw}, [need])
+        need = Need(name="Own", kind="lambda", module="keras_hub", qualname="Own", where=("a",))
+        with pytest.raises(Damaged, match="the manifest declares Own from keras_hub at a"):
+            audit.needs({"a": node("Own", "keras_hub")}, [need])
 
     def test_may_not_declare_one_place_twice_or_none(self) -> None:
         with pytest.raises(Damaged, match="two custom objects for one place"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +104,81 @@ class TestLayersThatCopyWhatTheyAreGiven:
         assert registry.pop("Cell") is Other
         both = again.layers[0].forward_layer.cell, again.layers[0].backward_layer.cell
         assert [type(one) for one in both] == [cell, cell]
+
+
+class Meeting:
+    inside = threading.Event()
+    other_begins = threading.Event()
+    backbone = b""
+
+
+MEETING = Meeting()
+
+
+def plain_loss(y_true: Any, y_pred: Any, factor: float = 2.0) -> Any:
+    return (y_true - y_pred) ** 2 * factor
+
+
+def test_any_callable_can_be_given_for_a_function() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", plain_loss)
+    given = functools.partial(plain_loss, factor=3.0)
+    again = bundlekit.unbundle(bundlekit.dumps(model), custom_objects={"plain_loss": given})
+    assert again.loss is given
+
+
+def test_a_constructor_that_loads_a_model_does_not_wait_for_ever(
+    trained: tuple[Any, Any],
+) -> None:
+    """The trial of the check and a load in another thread take the same locks in one order."""
+    import keras
+
+    MEETING.backbone = bundlekit.dumps(trained[0])
+
+    class Own(keras.layers.Layer):
+        def __init__(self, inner: Any = None, **more: Any) -> None:
+            super().__init__(**more)
+            self.inner = keras.layers.deserialize(inner) if isinstance(inner, dict) else inner
+            here = sys.modules[__name__].MEETING  # locks do not travel with a class
+            if isinstance(inner, dict) and not here.inside.is_set():
+                here.inside.set()
+                here.other_begins.wait(60)
+                bundlekit.loads(here.backbone)
+
+        def build(self, shape: Any) -> None:
+            pass
+
+        def call(self, x: Any) -> Any:
+            return x
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "inner": self.inner}
+
+    class Other(keras.layers.Layer):
+        pass
+
+    def load() -> None:
+        MEETING.inside.wait(60)
+        MEETING.other_begins.set()
+        bundlekit.loads(MEETING.backbone)
+
+    model = keras.Sequential([keras.Input((2,)), Own(keras.layers.Dense(2))])
+    keras.saving.get_custom_objects()["Own"] = Other
+    try:
+        threads = [
+            threading.Thread(target=work, daemon=True)
+            for work in (load, lambda: bundlekit.dumps(model))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        assert not any(thread.is_alive() for thread in threads)
+        assert MEETING.inside.is_set()
+    finally:
+        del keras.saving.get_custom_objects()["Own"]
 
 
 def test_a_function_of_keras_own_stays_so_beside_one_of_its_name() -> None:
