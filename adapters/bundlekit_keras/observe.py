@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.testing.comparison import Observation
-from bundlekit_keras import fidelity, internals, nodes
+from bundlekit_keras import fidelity, internals
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_BYTECODE = re.compile(r"[4Y]w[A-Za-z0-9+/]{18}")
+"""How the base64 of a marshalled function begins, with or without its flag."""
 
 
 class KerasObserver:
@@ -167,10 +169,11 @@ def _comparable(config: Any) -> Any:
         return [_comparable(child) for child in config]
     if not isinstance(config, dict):
         return config
-    if set(config) == {"code", "defaults", "closure"}:
-        return "bytecode"
-    if config.get("class_name") == nodes.LAMBDA:
-        config = {**config, "config": "bytecode"}
+    if set(config) in ({"value"}, {"code", "defaults", "closure"}):
+        code = next(iter(config.values()))
+        code = code[0] if isinstance(code, list | tuple) and code else code
+        if isinstance(code, str) and _BYTECODE.match(code):
+            return "bytecode"
     plain = {key: _comparable(child) for key, child in config.items()}
     if not str(config.get("module")).startswith("keras") and "registered_name" in config:
         plain["module"] = plain["registered_name"] = None
