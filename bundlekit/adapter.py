@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bundlekit import strict_json
 from bundlekit.errors import Damaged
+from bundlekit.foreign import Foreign
 from bundlekit.manifest import Loss, Part, Signature, TensorSpec
 from bundlekit.need import Need
 
@@ -51,9 +52,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adapter",
+    "Adopted",
     "Context",
     "CustomObject",
     "Description",
+    "Foreign",
     "Known",
     "Loss",
     "Need",
@@ -114,6 +117,20 @@ class Known:
     """Objects of the registry of the process."""
     elsewhere: Mapping[str, object] = field(default_factory=dict)
     """Objects of scopes that other threads have open; used where their source is the recorded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """What an adapter makes of a file or folder that bundlekit did not write."""
+
+    members: Mapping[str, Buffer]
+    """The original bytes, where they are sound, by the paths that `unpack` finds them under."""
+    description: Description
+    """What can be told without the framework; `environment` names the writer's versions."""
+    type: str
+    """The object's type, as dotted name."""
+    written_by: str
+    """Who wrote it, for people: `Keras 2.12.0`, `tf_keras 2.21.0`, …"""
 
 
 class Out(Protocol):
@@ -225,8 +242,10 @@ class Context:
 class Adapter(Protocol):
     """One representation of one family of objects.
 
-    An adapter of a framework that has scopes or a registry of the user's classes may have a fourth
-    method, `known(self) -> Known`, which tells what is in them and imports nothing.
+    Two more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes or
+    a registry of the user's classes, tells what is in them and imports nothing.
+    `adopt(self, foreign: Foreign) -> Adopted | None` takes what the framework's own writers have
+    written, recognised by content; `None` says that it is something else. It imports no framework.
     """
 
     name: str
