@@ -54,7 +54,9 @@ from bundlekit.errors import (
     BundleWarning,
     Damaged,
     FrameworkMissing,
+    IncompleteLoad,
     InvalidCustomObject,
+    InvalidTarget,
     InvalidTrust,
     LimitExceeded,
     MissingCustomObjects,
@@ -77,7 +79,9 @@ from bundlekit.errors import (
 
 if TYPE_CHECKING:
     from bundlekit._bundle import bundle, dump, dumps, inspect, load, loads, unbundle, verify
+    from bundlekit.adoption import adopt
     from bundlekit.bundle_type import Bundle
+    from bundlekit.load_report import LoadReport
     from bundlekit.manifest import Manifest
     from bundlekit.trust import Trust
 
@@ -85,7 +89,9 @@ _HOMES = {
     "bundlekit._bundle": (
         "bundle", "dump", "dumps", "inspect", "load", "loads", "unbundle", "verify",
     ),
+    "bundlekit.adoption": ("adopt",),
     "bundlekit.bundle_type": ("Bundle",),
+    "bundlekit.load_report": ("LoadReport",),
     "bundlekit.manifest": ("Manifest",),
     "bundlekit.trust": ("Trust",),
 }  # fmt: skip
@@ -101,9 +107,12 @@ __all__ = [
     "BundleWarning",
     "Damaged",
     "FrameworkMissing",
+    "IncompleteLoad",
     "InvalidCustomObject",
+    "InvalidTarget",
     "InvalidTrust",
     "LimitExceeded",
+    "LoadReport",
     "Manifest",
     "MissingCustomObjects",
     "NoSuchMember",
@@ -123,6 +132,7 @@ __all__ = [
     "UnsupportedSource",
     "Unwritable",
     "__version__",
+    "adopt",
     "bundle",
     "dump",
     "dumps",
