@@ -81,7 +81,7 @@ def test_every_form_builds_the_same_model(written: dict[str, Any], forms: dict[s
             config.pop("compile_config", None)
             with keras.saving.custom_object_scope(own_objects()):
                 model = keras.saving.deserialize_keras_object(copy.deepcopy(config))
-            built.append([(variable.path, variable.shape) for variable in model.weights])
+            built.append([(v.path.split("/")[-2:], v.shape) for v in model.weights])
     assert built[0]
     assert all(one == built[0] for one in built)
 
