@@ -28,6 +28,7 @@ from bundlekit_keras import (
     defaults,
     discovery,
     exclusive,
+    fidelity,
     internals,
     legacy,
     nodes,
@@ -89,7 +90,7 @@ class ConfigAdapter:
         return Description(
             kind=discovery.kind_of(type(obj)),
             name=getattr(obj, "name", None),
-            losses=_LOSSES[: 2 if isinstance(obj, keras.Model) else 1] if layer else (),
+            losses=_losses(obj) if layer else (),
             custom_objects=own,
             environment=environment(),
         )
@@ -144,6 +145,15 @@ class ConfigAdapter:
             type=type_of(found, writer),
             written_by=str(writer),
         )
+
+
+def _losses(layer: Any) -> tuple[Loss, ...]:
+    found = _LOSSES[: 2 if isinstance(layer, require_keras().Model) else 1]
+    adapted = sorted({one.name for one in fidelity.layers(layer) if hasattr(one, "adapt")})
+    if adapted:
+        why = f"a config holds none; adapt {', '.join(adapted)} again"
+        found += (Loss(what="what adapt() learned", why=why),)
+    return found
 
 
 def _config(payload: Payload) -> dict[str, Any]:

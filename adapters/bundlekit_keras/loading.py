@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from bundlekit.errors import IncompleteLoad, InvalidTarget, NotBuilt, NotRestorable, UnknownOption
 from bundlekit.load_report import LoadReport, Weight
 from bundlekit_keras import addresses, exclusive, optimizer_state
+from bundlekit_keras.addresses import Slot
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.pairing import pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bundlekit_keras.addresses import Slot
     from bundlekit_keras.stored import Stored, StoredTensor
 
 PARTIAL = ("missing", "unexpected", "mismatched")
@@ -132,23 +132,47 @@ def _state(stored: Stored, slots: list[Slot], target: Any) -> tuple[list[tuple[S
         return [], "none stored"
     if getattr(target, "optimizer", None) is None:
         return [], "left out: the model is not compiled"
-    by_group: dict[str, list[Slot]] = {}
-    for slot in slots:
-        by_group.setdefault("" if stored.by_layer else slot.group, []).append(slot)
     groups: dict[str, list[StoredTensor]] = {}
     for one in stored.optimizer:
-        groups.setdefault("" if stored.by_layer else one.group, []).append(one)
+        groups.setdefault(one.group, []).append(one)
+    by_group: dict[str, list[Slot]] = {}
+    for slot in _all_variables(target.optimizer) if stored.by_layer else slots:
+        by_group.setdefault(slot.group, []).append(slot)
     assigned: list[tuple[Slot, Any]] = []
     for group, own in by_group.items():
-        kind = type(own[0].owner).__name__
-        values = optimizer_state.aligned(groups.get(group, []), own, own[0].owner)
+        of_group = list(stored.optimizer) if stored.by_layer else groups.get(group, [])
+        optimizer = target.optimizer if stored.by_layer else own[0].owner
+        values = optimizer_state.aligned(of_group, own, optimizer)
         if values is None:
             return [], (
-                f"left out: {len(groups.get(group, []))} arrays are stored, which are not the "
-                f"{len(own)} variables of the model's {kind}"
+                f"left out: {len(of_group)} arrays are stored, which are not the {len(own)} "
+                f"variables of the model's {type(optimizer).__name__}"
             )
         assigned += zip(own, values, strict=True)
     return assigned, "restored"
+
+
+def _all_variables(optimizer: Any) -> list[Slot]:
+    """Give all variables of an optimizer, of one that it wraps too, as files by layer list them."""
+    owner = _Flat(optimizer)
+    return [
+        Slot(group="", key=key, owner=owner, value=variable, is_variable=True)
+        for key, variable in addresses.values_of(owner).items()
+    ]
+
+
+class _Flat:
+    """An optimizer, as one list of variables."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        store.update({str(index): each for index, each in enumerate(self._optimizer.variables)})
+
+    def load_own_variables(self, store: dict[str, Any]) -> None:
+        for index, variable in enumerate(self._optimizer.variables):
+            variable.assign(store[str(index)])
 
 
 def _report(
