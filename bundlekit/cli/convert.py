@@ -1,4 +1,4 @@
-"""`bundlekit convert IN -o OUT`: a bundle of a file that something else wrote, or in another form."""
+"""`bundlekit convert IN -o OUT`: a file of others as a bundle, or a bundle in another form."""
 
 from __future__ import annotations
 
