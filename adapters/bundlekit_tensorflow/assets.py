@@ -62,8 +62,7 @@ def _is_asset(program: Program, body: Body, tensor: str, above: frozenset[str]) 
     """Tell whether a tensor can only be the path of an asset, whoever calls the function."""
     source = body.source(tensor)
     if body.name == MAIN:
-        named = {name.partition(":")[0] for name, _ in program.assets}
-        return source in named and body.by_name[source].op == "Const"
+        return _is_fed(program, source)
     if source not in body.args or body.name in above or body.name in program.spoken:
         return False
     place = body.args.index(source)
@@ -86,3 +85,29 @@ def _captures_asset(program: Program, body: Body, place: int) -> bool:
     if not 0 <= index < len(captured) or not 0 <= captured[index] < len(program.things):
         return False
     return program.things[captured[index]].asset is not None
+
+
+def _is_fed(program: Program, source: str) -> bool:
+    """Tell whether a node of the main graph is one that servers feed with an asset's path.
+
+    Or reads a variable that nothing but such nodes is assigned to, as TensorFlow writes it.
+    """
+    main = program.main
+    named = {name.partition(":")[0] for name, _ in program.assets}
+    node = main.by_name.get(source)
+    if node is None:
+        return False
+    if source in named:
+        return node.op in ("Const", "Placeholder")
+    if node.op != "ReadVariableOp" or not node.inputs:
+        return False
+    handle = main.source(node.inputs[0])
+    users = [one for one in main.nodes if any(main.source(t) == handle for t in one.inputs)]
+    assigned = [main.source(one.inputs[1]) for one in users if one.op == "AssignVariableOp"]
+    return (
+        bool(assigned)
+        and all(
+            one.op in ("AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp") for one in users
+        )
+        and all(name in named for name in assigned)
+    )

@@ -60,7 +60,8 @@ def describe(obj: Any, kind: str, files: Mapping[str, bytes]) -> Description:
     for package in (KERAS, TF_KERAS):
         if kind == package:
             environment[package] = sys.modules[package].__version__
-    losses, capabilities = MODULE_LOSSES, ("predict",)
+    losses: tuple[Loss, ...] = MODULE_LOSSES
+    capabilities: tuple[str, ...] = ("predict",)
     custom: tuple[CustomObject, ...] = ()
     if kind == KERAS:
         losses = EXPORT_LOSSES

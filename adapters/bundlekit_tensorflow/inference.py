@@ -29,7 +29,8 @@ class InferenceModel:
         instead: what to use to train it or save it, for the error of whoever tries.
 
     Attributes:
-        signatures: the named signatures, each callable, with `inputs`, `outputs` and `predict`.
+        signatures: the named signatures, and the functions that a module has under names of its
+            own, each callable, with `inputs`, `outputs` and `predict`.
 
     Example:
         >>> model = bundlekit.unbundle("export.bundle")  # doctest: +SKIP
@@ -42,7 +43,7 @@ class InferenceModel:
     ) -> None:
         self.name = name
         self.signatures: Mapping[str, Endpoint] = _Signatures(
-            {key: _of_signature(key, function) for key, function in loaded.signatures.items()}
+            {**dict(_methods(loaded)), **dict(_signatures(loaded))}
         )
         self._loaded = loaded
         self._instead = instead
@@ -159,6 +160,21 @@ class _Signatures(dict[str, Endpoint]):
         raise UnknownSignature(
             f"there is no signature {name!r}; known are {known}", signature=name, known=tuple(self)
         )
+
+
+def _signatures(loaded: Any) -> Iterator[tuple[str, Endpoint]]:
+    for name, function in loaded.signatures.items():
+        yield name, _of_signature(name, function)
+
+
+def _methods(loaded: Any) -> Iterator[tuple[str, Endpoint]]:
+    """Yield the functions of a module that were traced once, so that there is one to call."""
+    if hasattr(loaded, "keras_api"):
+        return  # what Keras 2 keeps there are its own traces of the model
+    for name, value in sorted(vars(loaded).items()):
+        traces = getattr(value, "concrete_functions", ())
+        if not name.startswith("_") and len(traces) == 1:
+            yield name, _of_signature(name, traces[0])
 
 
 def _of_signature(name: str, function: Any, output_names: Sequence[str] = ()) -> Endpoint:

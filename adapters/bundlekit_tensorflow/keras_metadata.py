@@ -48,7 +48,7 @@ def parse(data: Buffer) -> tuple[KerasObject, ...]:
         raise LimitExceeded(
             f"{METADATA} is of {len(data):,} bytes; at most {MAX_SIZE:,} are read", member=METADATA
         )
-    found = []
+    found: list[KerasObject] = []
     for node in Message(data, Budget(METADATA)).messages(1):
         if len(found) == MAX_OBJECTS:
             raise LimitExceeded(f"{METADATA} has more than {MAX_OBJECTS:,} objects")

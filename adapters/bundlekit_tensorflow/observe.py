@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.testing.comparison import Observation
-from bundlekit_tensorflow.framework import is_a, require_tensorflow
+from bundlekit_tensorflow.framework import is_a
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,8 +73,10 @@ class SavedModelObserver:
 
             seen.append(Observation("keras names", str(internals.name_counters())))
             seen.append(Observation("keras random", str(internals.global_seed())))
-        backend = getattr(sys.modules.get("tf_keras.src"), "backend", None)
-        for counters in getattr(backend, "PER_GRAPH_OBJECT_NAME_UIDS", {}).values():
+        backend: Any = getattr(sys.modules.get("tf_keras.src"), "backend", None)
+        graph = getattr(getattr(backend, "_GRAPH", None), "graph", None)
+        if graph is not None:
+            counters = backend.PER_GRAPH_OBJECT_NAME_UIDS.get(graph, {})
             seen.append(Observation("tf_keras names", str(sorted(counters.items(), key=str))))
         return seen
 
@@ -114,9 +116,7 @@ def _variables(obj: Any) -> list[Any]:
 def _total(variables: Sequence[Any]) -> Any:
     import numpy as np
 
-    arrays = [
-        np.asarray(v).astype("float64") for v in variables if np.asarray(v).dtype.kind in "fiu"
-    ]
+    arrays = [np.asarray(v).astype("float64") for v in variables if np.asarray(v).dtype.kind == "f"]
     return np.asarray(sorted(float(np.abs(array).sum()) for array in arrays if array.size > 1))
 
 
@@ -169,4 +169,11 @@ def _put_back(model: Any) -> Iterator[None]:
 
 
 def _text(config: Any) -> str:
-    return json.dumps(config, sort_keys=True, default=lambda obj: type(obj).__name__)
+    return json.dumps(_plain(config), sort_keys=True, default=lambda obj: type(obj).__name__)
+
+
+def _plain(config: Any) -> Any:
+    """Leave out the shapes that a layer was built for: tf_keras notes them in live models only."""
+    if isinstance(config, dict):
+        return {key: _plain(child) for key, child in config.items() if key != "build_config"}
+    return [_plain(child) for child in config] if isinstance(config, list | tuple) else config

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.adapter import Adopted, Context, Description, Foreign, Known, Need, Out, Payload
 from bundlekit.errors import Damaged
 from bundlekit_tensorflow import (
     adoption,
@@ -30,6 +29,17 @@ from bundlekit_tensorflow.program import SAVED_MODEL, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bundlekit.adapter import (
+        Adopted,
+        Context,
+        Description,
+        Foreign,
+        Known,
+        Need,
+        Out,
+        Payload,
+    )
 
 
 class SavedModelAdapter:
