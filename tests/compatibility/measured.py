@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
     Arrays = dict[str, Array]
 
-ROWS = 32
-"""Of the fixed batch; one step."""
-
 
 class Batch:
     """The fixed batch: inputs and targets as models take them, and the outputs that are right."""
@@ -46,7 +43,11 @@ class Batch:
 
     def predicted_by(self, model: Any) -> Arrays:
         """Give a Keras model's outputs by name."""
-        return named(model.predict(self.inputs, batch_size=ROWS, verbose=0), self.outputs)
+        return named(model.predict_on_batch(self.inputs), self.outputs)
+
+    def called(self, model: Any) -> Arrays:
+        """Give a Keras model's outputs by name, and leave no compiled function behind."""
+        return named(model(self.inputs, training=False), self.outputs)
 
     def inferred_by(self, served: Any) -> Arrays:
         """Give the outputs of something that only has `predict`.
@@ -62,16 +63,13 @@ class Batch:
         return named(got, self.outputs)
 
     def step(self, model: Any) -> float:
-        """Train on the batch once; give the loss."""
-        history = model.fit(
-            self.inputs, self.targets, batch_size=ROWS, epochs=1, shuffle=False, verbose=0
-        )
-        return float(history.history["loss"][0])
+        """Train on the batch once, as `fit` does; give the loss."""
+        model.reset_metrics()
+        return float(model.train_on_batch(self.inputs, self.targets, return_dict=True)["loss"])
 
     def evaluated(self, model: Any) -> dict[str, float]:
-        got = model.evaluate(
-            self.inputs, self.targets, batch_size=ROWS, verbose=0, return_dict=True
-        )
+        model.reset_metrics()
+        got = model.test_on_batch(self.inputs, self.targets, return_dict=True)
         return {name: float(value) for name, value in got.items()}
 
 
