@@ -67,7 +67,7 @@ def adopted(foreign: Foreign) -> Adopted | None:
             kind="model",
             name=name if isinstance(name, str) else None,
             signature=signature_of(program, keras_metadata.order_of(root)),
-            capabilities=tuple(capabilities),
+            capabilities=tuple(sorted(capabilities)),
             losses=KERAS_2_LOSSES + losses,
             environment=environment,
         ),

@@ -6,15 +6,18 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bundlekit
 from bundlekit import manifest as manifests
-from bundlekit.adapter import Adopted
 from bundlekit.artifact import Artifact, Content, write
 from bundlekit.source import MemorySource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bundlekit.adapter import Adopted
 
 PROGRAM, METADATA = "saved_model.pb", "keras_metadata.pb"
 
