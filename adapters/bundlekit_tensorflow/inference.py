@@ -174,7 +174,7 @@ def _methods(loaded: Any) -> Iterator[tuple[str, Endpoint]]:
     if hasattr(loaded, "keras_api"):
         return  # what Keras 2 keeps there are its own traces of the model
     for name, value in sorted(vars(loaded).items()):
-        traces = getattr(value, "concrete_functions", ())
+        traces: Sequence[Any] = getattr(value, "concrete_functions", ())
         if not name.startswith("_") and len(traces) == 1:
             yield name, _of_signature(name, traces[0])
 

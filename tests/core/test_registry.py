@@ -63,7 +63,7 @@ def test_a_broken_plug_in_is_named_where_nobody_claims_the_object(install: Insta
         (adapter("acme", version="1"), "attribute 'version' is '1'; expected int"),
         (adapter("acme", version=True), "attribute 'version' is True; expected int"),
         (adapter("acme", types=["a"]), r"attribute 'types' is \['a'\]; expected tuple"),
-        (adapter("acme", default=None), "attribute 'default' is None; expected bool"),
+        (adapter("acme", default=None), "attribute 'default' is None; expected bool or tuple"),
         (adapter("other"), "calls itself 'other'; its entry point says 'acme'"),
         (adapter("acme", version=3), "does not read its own version 3"),
         (adapter("acme").replace("def audit", "def odd"), "has no method 'audit'"),
