@@ -54,9 +54,11 @@ from bundlekit.errors import (
     BundleWarning,
     Damaged,
     FrameworkMissing,
+    IncompleteLoad,
     InferenceOnly,
     InvalidCustomObject,
     InvalidInputs,
+    InvalidTarget,
     InvalidTrust,
     LimitExceeded,
     MissingCustomObjects,
@@ -80,7 +82,9 @@ from bundlekit.errors import (
 
 if TYPE_CHECKING:
     from bundlekit._bundle import bundle, dump, dumps, inspect, load, loads, unbundle, verify
+    from bundlekit.adoption import adopt
     from bundlekit.bundle_type import Bundle
+    from bundlekit.load_report import LoadReport
     from bundlekit.manifest import Manifest
     from bundlekit.trust import Trust
 
@@ -88,7 +92,9 @@ _HOMES = {
     "bundlekit._bundle": (
         "bundle", "dump", "dumps", "inspect", "load", "loads", "unbundle", "verify",
     ),
+    "bundlekit.adoption": ("adopt",),
     "bundlekit.bundle_type": ("Bundle",),
+    "bundlekit.load_report": ("LoadReport",),
     "bundlekit.manifest": ("Manifest",),
     "bundlekit.trust": ("Trust",),
 }  # fmt: skip
@@ -104,11 +110,14 @@ __all__ = [
     "BundleWarning",
     "Damaged",
     "FrameworkMissing",
+    "IncompleteLoad",
     "InferenceOnly",
     "InvalidCustomObject",
     "InvalidInputs",
+    "InvalidTarget",
     "InvalidTrust",
     "LimitExceeded",
+    "LoadReport",
     "Manifest",
     "MissingCustomObjects",
     "NoSuchMember",
@@ -129,6 +138,7 @@ __all__ = [
     "UnsupportedSource",
     "Unwritable",
     "__version__",
+    "adopt",
     "bundle",
     "dump",
     "dumps",

@@ -195,15 +195,15 @@ def unbundle(
         own = adapters[artifact.manifest.adapter]
         general = ("custom_objects", "trust")
         require_known(options, adapter=own.name, own=own.adapter.unpack_options, general=general)
-        payload = payload_of(artifact)
-    return restore(
-        payload,
-        adapters,
-        find=lambda asked: resolve(asked, given, trusted),
-        custom_objects=given,
-        python=artifact.manifest.environment.get("python"),
-        options=options,
-    )
+        return restore(
+            # Who wants a part of it does not want to read the rest.
+            payload_of(artifact, whole="parts" not in options),
+            adapters,
+            find=lambda asked: resolve(asked, given, trusted),
+            custom_objects=given,
+            python=artifact.manifest.environment.get("python"),
+            options=options,
+        )
 
 
 def load(

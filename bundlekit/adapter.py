@@ -216,6 +216,16 @@ class Payload:
             )
         return self._parsed[path]
 
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Give what `make` makes of the members; the same object at every call with this name.
+
+        So that what `audit` derives from a member is what `unpack` uses.
+        """
+        key = f"{name} once"
+        if key not in self._parsed:
+            self._parsed[key] = make()
+        return self._parsed[key]
+
     def walk(self) -> Iterator[Payload]:
         """Yield this payload and all inside it, outermost first."""
         yield self

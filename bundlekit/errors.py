@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bundlekit.adapter import Need
+    from bundlekit.load_report import LoadReport
 
 
 MAX_MESSAGE = 20_000
@@ -193,3 +194,17 @@ class UnknownSignature(BundleError, LookupError):
 
 class NotRestorable(BundleError, RuntimeError):
     """The framework could not rebuild the object from a sound artifact."""
+
+
+class InvalidTarget(BundleError, TypeError):
+    """What was given as `into=` is nothing that the weights could be loaded into."""
+
+
+class IncompleteLoad(NotRestorable, ValueError):
+    """Not all stored weights are those of the model, and that was not allowed; nothing was loaded.
+
+    Attributes:
+        report: what would have been loaded, and what not.
+    """
+
+    report: LoadReport

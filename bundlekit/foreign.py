@@ -94,6 +94,15 @@ class Foreign:
         """Give the first bytes of a file, or fewer where it has no more."""
         return bytes(self._read(path, size))
 
+    def tail(self, size: int) -> bytes:
+        """Give the last bytes of the file that it is, or all where it has no more."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(-min(size, self._path.stat().st_size), os.SEEK_END)
+                return file.read(size)
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
+
     def read(self, path: str | None = None) -> Buffer:
         """Give the bytes of a file of it; without a path, of the file that it is.
 

@@ -81,8 +81,7 @@ def pack(
     carried = travel.pack(described.custom_objects, code, described.environment)
     contents = {prefix + path: content for path, content in out.contents.items()}
     contents |= {prefix + path: Content(data) for path, data in carried.members.items()}
-    environment = {**_environment(), chosen.distribution: chosen.distribution_version}
-    environment |= described.environment
+    environment = {**environment_of(chosen), **described.environment}
     for inner in out.parts.values():
         contents |= inner.contents
         environment |= inner.environment
@@ -180,9 +179,11 @@ def _require_acceptable(payload: Payload, chosen: Installed) -> None:
         ) from error
 
 
-def _environment() -> dict[str, str]:
+def environment_of(chosen: Installed) -> dict[str, str]:
+    """Name what writes the artifact, with versions; the adapter adds its framework's."""
     return {
         "bundlekit": __version__,
+        chosen.distribution: chosen.distribution_version,
         "platform": f"{platform.system()}-{platform.machine()}".lower(),
         "python": platform.python_version(),
     }

@@ -34,6 +34,11 @@ def of(model: Any) -> dict[str, str]:
         return {"floatx": keras.config.floatx(), **named}
 
 
+def are_in(metadata: Mapping[str, Any]) -> bool:
+    """Tell whether they are stored: they are in every bundle of a live model, and in no file."""
+    return "floatx" in metadata
+
+
 def check(metadata: Mapping[str, Any]) -> None:
     """Refuse defaults that are none of Keras' own.
 

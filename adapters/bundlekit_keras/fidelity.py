@@ -29,7 +29,7 @@ def require_storable(model: Any) -> None:
             separates words with; the mask of a Lambda layer that is a function, which Keras does
             not turn back into one.
     """
-    for layer in _layers(model):
+    for layer in layers(model):
         _require_plain_words(layer)
         if isinstance(layer, require_keras().layers.Lambda) and callable(layer.mask):
             raise Unwritable(
@@ -66,20 +66,20 @@ def losses(model: Any) -> tuple[Loss, ...]:
     if any(value.any() for value in running):
         why = "Keras does not store the accumulators of metrics; they start at zero again"
         found.append(Loss(what="running metrics", why=why))
-    layers = list(_layers(model))
+    inside = list(layers(model))
     found += _of_layers(
         "trainable of containers",
-        [layer for layer in layers if _forgets_to_be_frozen(layer)],
+        [layer for layer in inside if _forgets_to_be_frozen(layer)],
         "Keras stores trainable=False of the layers in {}, not their own",
     )
     found += _of_layers(
         "unmerged LoRA weights",
-        [layer for layer in layers if getattr(layer, "lora_enabled", False)],
+        [layer for layer in inside if getattr(layer, "lora_enabled", False)],
         "Keras merges the LoRA weights of {} into their kernels",
     )
     found += _of_layers(
         "recurrent states",
-        [layer for layer in layers if getattr(layer, "stateful", False) is True],
+        [layer for layer in inside if getattr(layer, "stateful", False) is True],
         "Keras does not store the states of {}; they start at zero again",
     )
     return tuple(found)
@@ -117,7 +117,8 @@ def require_slots(model: Any, weights: Buffer) -> None:
                 )
 
 
-def _layers(layer: Any) -> Iterator[Any]:
+def layers(layer: Any) -> Iterator[Any]:
+    """Yield a layer and all that it lists as its own, outermost first."""
     seen: set[int] = set()
     pending = [layer]
     while pending:
@@ -132,7 +133,7 @@ def _layers(layer: Any) -> Iterator[Any]:
 def unbuilt_inside(model: Any) -> list[Any]:
     """Give the layers that wait for the first call of a `Sequential` that says that it is built."""
     sequential = require_keras().Sequential
-    chains = [one for one in _layers(model) if isinstance(one, sequential) and one.built]
+    chains = [one for one in layers(model) if isinstance(one, sequential) and one.built]
     return [layer for chain in chains for layer in chain.layers if not layer.built]
 
 

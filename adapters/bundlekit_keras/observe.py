@@ -27,11 +27,11 @@ class KerasObserver:
         """See config, compile config, variables, optimizer."""
         with internals.unchanged_names(), internals.tolerating_lambdas():
             seen = [
-                Observation("config", _text(obj.get_config())),
+                Observation("config", text_of(obj.get_config())),
                 Observation("compiled", str(bool(obj.compiled))),
             ]
             if obj.compiled:
-                seen.append(Observation("compile config", _text(obj.get_compile_config())))
+                seen.append(Observation("compile config", text_of(obj.get_compile_config())))
         seen += [
             Observation(f"trainable/{index}", str(bool(weight.trainable)), weight.path)
             for index, weight in enumerate(obj.weights)
@@ -138,7 +138,7 @@ def _tensors(structure: Any) -> Any:
 def _made_up(model: Any, predictions: Any) -> Any:
     """Make targets that the loss takes: class numbers for sparse losses, else half of it all."""
     with internals.tolerating_lambdas():
-        sparse = "sparse" in _text(model.get_compile_config()).lower()
+        sparse = "sparse" in text_of(model.get_compile_config()).lower()
 
     def target(prediction: Any) -> Any:
         return prediction.argmax(axis=-1) if sparse else (prediction * 0.5).astype(prediction.dtype)
@@ -146,7 +146,8 @@ def _made_up(model: Any, predictions: Any) -> Any:
     return require_keras().tree.map_structure(target, predictions)
 
 
-def _text(config: Any) -> str:
+def text_of(config: Any) -> str:
+    """Write a config as text that is the same in every process."""
     return json.dumps(_comparable(config), sort_keys=True, default=_said)
 
 

@@ -10,37 +10,56 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.adapter import Context, CustomObject, Description, Known, Need, Out, Payload
-from bundlekit.errors import BundleError, Damaged, NotBuilt, NotRestorable, Unwritable
+from bundlekit.adapter import (
+    Adopted,
+    Context,
+    Description,
+    Foreign,
+    Known,
+    Need,
+    Out,
+    Part,
+    Payload,
+)
+from bundlekit.errors import Damaged
 from bundlekit_keras import (
+    assembly,
     audit,
     custom_objects,
     defaults,
-    discovery,
     exclusive,
     fidelity,
-    internals,
-    nodes,
+    keras_file,
+    legacy,
+    loading,
     random_state,
-    reload_check,
     scopes,
-    unwritable,
+    variables,
+    writing,
 )
-from bundlekit_keras.framework import environment, innermost, require_keras
+from bundlekit_keras import stored as stored_weights
+from bundlekit_keras.described import (
+    FOREIGN_LOSSES,
+    describe,
+    optimizer_kind,
+    require_vocabularies,
+    type_of,
+)
+from bundlekit_keras.framework import environment, require_keras
+from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
+from bundlekit_keras.parts import wanted_parts
 from bundlekit_keras.signature import signature_of
+from bundlekit_keras.writer import require_readable, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONFIG = "config.json"
-METADATA = "metadata.json"
-WEIGHTS = "model.weights.h5"
-ASSETS = "assets/"
-_MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, random_state.MEMBER})
+_MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, variables.MEMBER, random_state.MEMBER})
 
 
 class KerasAdapter:
@@ -53,7 +72,7 @@ class KerasAdapter:
     default = True
     deterministic = True
     pack_options = ()
-    unpack_options = ("register",)
+    unpack_options = ("register", "parts", "into", "match", "allow_partial")
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the members of a Keras v3 zip.
@@ -62,26 +81,21 @@ class KerasAdapter:
             NotBuilt: the model has not seen an input shape yet.
             Unwritable: Keras cannot save it, or would save something else.
         """
-        _require_built(obj)
-        fidelity.require_storable(obj)
-        config, weights, assets, own = _save(obj)
-        # Not canonical: the order of keys is the order of a model's outputs, and Keras writes NaN.
-        out.add(CONFIG, json.dumps(config, separators=(",", ":")).encode())
-        out.add_json(METADATA, {"keras_version": require_keras().__version__, **defaults.of(obj)})
-        out.add(WEIGHTS, weights, tensors=True)
-        for path, data in assets.items():
+        writing.require_storable(obj)
+        made = writing.written(obj)
+        out.add(WEIGHTS, made.weights, tensors=True)
+        for path, data in made.assets.items():
             out.add(path, data)
-        state = random_state.pack(obj)
-        if state is not None:
-            out.add(random_state.MEMBER, state)
+        variables.pack(obj, out)
+        writing.add_config(out, made.config, obj)
         return Description(
             kind="model",
             name=obj.name,
             signature=signature_of(obj),
             parameters=obj.count_params(),
-            capabilities=fidelity.capabilities(obj, config),
+            capabilities=fidelity.capabilities(obj, made.config),
             losses=fidelity.losses(obj),
-            custom_objects=own,
+            custom_objects=made.own,
             environment=environment(),
         )
 
@@ -96,82 +110,91 @@ class KerasAdapter:
             if not isinstance(payload.json(path), dict):
                 raise Damaged(f"{path} is no JSON object", member=path)
         defaults.check(payload.json(METADATA))
-        config = payload.json(CONFIG)
-        if "class_name" not in config or "config" not in config:
-            raise Damaged(f"{CONFIG} is not the config of a model", member=CONFIG)
         version = payload.json(METADATA).get("keras_version")
-        return audit.needs(config, payload.part.custom_objects, written_by=version)
+        return audit.needs(_config(payload), payload.part.custom_objects, written_by=version)
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
         return scopes.known()
 
     def unpack(self, payload: Payload, context: Context) -> Any:
-        """Build the model with Keras' own loader.
+        """Build the model with Keras' own loader, or what the options ask for.
 
-        With `register=True` the user's classes and functions stay in Keras' registry.
+        With `register=True` the user's classes and functions stay in Keras' registry. With
+        `parts={"config"}` the model is fresh and not compiled, and no weights are read. With
+        `into=model` the weights, and the optimizer's state if that model is compiled, are loaded
+        into it, and a `LoadReport` is given back; `match` and `allow_partial` are those of the
+        adapter `keras-weights`.
 
         Raises:
             NotRestorable: Keras failed, with its error as the cause.
+            IncompleteLoad: the weights are not those of `into`.
         """
+        writer = writer_of(payload.json(METADATA).get("keras_version"), METADATA)
+        require_readable(writer)
+        if "into" in context.options:
+            with variables.opened(payload, WEIGHTS) as stored:
+                kind = optimizer_kind(_config(payload))
+                return loading.load_into(replace(stored, optimizer_kind=kind), context.options)
+        fresh = wanted_parts(context.options, ("config",)) == {"config"}
         with exclusive.building, defaults.set_as(payload.json(METADATA)):
-            model = _load(payload, context)
-        random_state.unpack(model, payload)
+            if fresh:
+                return assembly.build(_config(payload), context, compiled=False, payload=payload)
+            load = _assemble if writer.is_keras_2 else _load
+            model = load(payload, context)
+        if defaults.are_in(payload.json(METADATA)):
+            random_state.unpack(model, payload)
         if context.options.get("register"):
             custom_objects.register(context.objects)
         return model
 
-
-def _require_built(model: Any) -> None:
-    if not model.built:
-        raise NotBuilt(
-            f"the model {model.name!r} ({type(model).__name__}) is not built: it has no weights "
-            f"yet, so there is nothing to bundle; call it on data, model(x), or "
-            f"model.build(input_shape), first",
-            model=model.name,
+    def adopt(self, foreign: Foreign) -> Adopted | None:
+        """Take a `.keras` file of Keras 2, Keras 3 or tf_keras, or one that is unzipped."""
+        members = keras_file.members_of(foreign)
+        if members is None:
+            return None
+        part = Part(adapter=self.name, payload_version=1, distribution="?", type="?", kind="?")
+        payload = Payload(part, members, {})
+        writer = writer_of(payload.json(METADATA).get("keras_version"), METADATA)
+        config = _config(payload)
+        require_vocabularies(
+            config,
+            [path for path in members if path.startswith(ASSETS)],
+            what=repr(foreign.name),
+            remedy="save the model as one .keras file, or adapt the layer again",
         )
-    waiting = fidelity.unbuilt_inside(model)
-    if waiting:
-        names = ", ".join(repr(layer.name) for layer in waiting)
-        raise NotBuilt(
-            f"the model {model.name!r} is built, and these layers in it are not: {names}; they "
-            f"have no weights yet, so there is nothing of them to bundle; call the model on data, "
-            f"model(x), first",
-            model=model.name,
-            layers=tuple(layer.name for layer in waiting),
+        with stored_weights.opened(payload.read(WEIGHTS), WEIGHTS) as stored:
+            resumes = bool(stored.optimizer)
+        return Adopted(
+            members=members,
+            description=describe(config, writer, resumes=resumes, losses=FOREIGN_LOSSES),
+            type=type_of(payload.json(CONFIG), writer),
+            written_by=str(writer),
         )
 
 
-def _save(
-    model: Any,
-) -> tuple[dict[str, Any], bytes, dict[str, bytes], tuple[CustomObject, ...]]:
-    """Let Keras save the model; give config, weights, assets, and what is not Keras' own."""
-    keras = require_keras()
-    marks = None
-    try:
-        with TemporaryDirectory(prefix="bundlekit-") as folder:
-            path = Path(folder) / "model.keras"
-            with internals.unchanged_names(), internals.marking() as marks:
-                keras.saving.save_model(model, path)
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read(CONFIG))
-                own = discovery.discover(config, model, marks)
-                if marks is not None:
-                    reload_check.require_readable(config, marks, own)
-                nodes.renumber_shared(config)
-                names = [name for name in archive.namelist() if name.startswith(ASSETS)]
-                assets = {name: archive.read(name) for name in names}
-                return config, archive.read(WEIGHTS), assets, own
-    except BundleError:
-        raise
-    except Exception as error:
-        if marks is not None and marks.failed:
-            raise unwritable.failed_at(marks.failed, error) from error
-        raise Unwritable(
-            f"Keras could not save the model {model.name!r} ({type(model).__name__}): "
-            f"{innermost(error)}; mend the class or the folder that is named",
-            model=model.name,
-        ) from error
+def _config(payload: Payload) -> dict[str, Any]:
+    """Give the config as this Keras reads it; the same object to audit and to build from."""
+
+    def modern() -> dict[str, Any]:
+        config = payload.json(CONFIG)
+        if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
+            raise Damaged(f"{CONFIG} is not the config of a model", member=CONFIG)
+        version = payload.json(METADATA).get("keras_version")
+        modern: dict[str, Any] = legacy.modern(
+            config, written_by=version if isinstance(version, str) else None
+        )
+        return modern
+
+    found: dict[str, Any] = payload.once(CONFIG, modern)
+    return found
+
+
+def _assemble(payload: Payload, context: Context) -> Any:
+    model = assembly.build(_config(payload), context, compiled=True, payload=payload)
+    with stored_weights.opened(payload.read(WEIGHTS), WEIGHTS) as stored:
+        assembly.fill(model, stored, payload)
+    return model
 
 
 def _load(payload: Payload, context: Context) -> Any:
@@ -184,7 +207,7 @@ def _load(payload: Payload, context: Context) -> Any:
     resume = "resume" in payload.part.capabilities
     carried = any(need.kind == "lambda" and not need.code for need in context.needs)
     try:
-        with custom_objects.presented(payload.json(CONFIG), context) as config:
+        with custom_objects.presented(_config(payload), context) as config:
             later = None if resume else config.pop("compile_config", None)
             with TemporaryDirectory(prefix="bundlekit-") as folder:
                 path = Path(folder) / "model.keras"
@@ -196,13 +219,7 @@ def _load(payload: Payload, context: Context) -> Any:
             if later and "fit" in payload.part.capabilities:
                 model.compile_from_config(later)
     except Exception as error:
-        raise NotRestorable(
-            f"Keras {keras.__version__} could not rebuild {payload.part.type} "
-            f"{payload.part.name!r}: {innermost(error)}; try the Keras that wrote it (`bundlekit "
-            f"inspect` tells), or mend get_config and from_config of the class that is named",
-            type=payload.part.type,
-            cause=str(error),
-        ) from error
+        raise assembly.failed(payload, error) from error
     if resume:
         fidelity.require_slots(model, payload.read(WEIGHTS))
     return model

@@ -18,8 +18,8 @@ from bundlekit_keras import internals, observe
     ],
 )
 def test_plain_values_are_compared(one: Any, other: Any) -> None:
-    assert observe._text(one) == observe._text(one)
-    assert observe._text(one) != observe._text(other)
+    assert observe.text_of(one) == observe.text_of(one)
+    assert observe.text_of(one) != observe.text_of(other)
 
 
 def test_bytecode_is_not() -> None:
@@ -32,7 +32,7 @@ def test_bytecode_is_not() -> None:
         )
         layers = [keras.layers.Dense(1, activation=eval("lambda x: x + 1")) for _ in range(2)]
         configs = [{**layer.get_config(), "name": "same"} for layer in layers]
-    assert "bytecode" in observe._text(one)
-    assert observe._text(one) == observe._text(other)
-    assert observe._text(configs[0]) == observe._text(configs[1])
-    assert "bytecode" in observe._text(configs[0])
+    assert "bytecode" in observe.text_of(one)
+    assert observe.text_of(one) == observe.text_of(other)
+    assert observe.text_of(configs[0]) == observe.text_of(configs[1])
+    assert "bytecode" in observe.text_of(configs[0])

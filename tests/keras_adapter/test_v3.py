@@ -357,5 +357,6 @@ def test_members_are_what_keras_writes_and_our_own(data: bytes) -> None:
             "config.json",
             "metadata.json",
             "random_state.safetensors",
+            "variables.json",
             "manifest.json",
         ]

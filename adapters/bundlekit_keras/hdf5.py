@@ -1,0 +1,199 @@
+"""HDF5 files as plain data: groups, arrays and attributes, and nothing that leads elsewhere.
+
+HDF5 can refer to other files, in links, in external storage and in virtual arrays, and it can
+declare arrays that nothing is stored of. Every object is looked at before one is read.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bundlekit import strict_json
+from bundlekit.adapter import MAX_JSON_DEPTH, MAX_JSON_SIZE
+from bundlekit.errors import Damaged, LimitExceeded, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bundlekit.source import Buffer
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+MAX_OBJECTS = 2_000_000
+"""Groups and arrays of one file. Threat: a file that takes hours to walk. A model of 10,000 layers
+has 40,000."""
+MAX_DEPTH = 200
+"""Groups inside groups. Threat: a stack that is exhausted. A nested model adds three."""
+MAX_RATIO = 1100
+"""How much smaller than its values a compressed array may be stored. Threat: a small file that
+fills memory. Deflate reaches 1,030."""
+_KINDS = "biuf"
+
+
+def is_hdf5(head: bytes) -> bool:
+    """Tell whether a file begins as HDF5 does."""
+    return head.startswith(MAGIC)
+
+
+@contextmanager
+def opened(data: Buffer, what: str) -> Iterator[Any]:
+    """Open a file that is in memory, once all of it is known to be plain.
+
+    Raises:
+        Damaged: it is not HDF5, or not sound.
+        Refused: it holds links, or arrays that are stored elsewhere.
+        LimitExceeded: it declares more than is stored, or more objects than are walked.
+    """
+    import h5py
+
+    if not is_hdf5(bytes(data[: len(MAGIC)])):
+        raise Damaged(f"{what} is no HDF5 file; it may be cut off or another format", member=what)
+    try:
+        file = h5py.File(io.BytesIO(bytes(data)), "r")
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise _unsound(what, error) from error
+    with file:
+        try:
+            _require_plain(file, what)
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, Damaged | Refused | LimitExceeded):
+                raise
+            raise _unsound(what, error) from error
+        yield file
+
+
+def array(dataset: Any, what: str) -> Any:
+    """Read an array; bfloat16 is what Keras marks as such.
+
+    Raises:
+        Damaged: its bytes cannot be read.
+    """
+    import numpy as np
+
+    try:
+        if dataset.attrs.get("dtype") == "bfloat16":
+            import ml_dtypes
+
+            return np.array(dataset, dtype=ml_dtypes.bfloat16)
+        return np.array(dataset)
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise _unsound(f"{what}{dataset.name}", error) from error
+
+
+def names(group: Any, attribute: str, what: str) -> list[str]:
+    """Read a list of names from an attribute, or from the several that a long one is split into.
+
+    Raises:
+        Damaged: it is no list of names.
+    """
+    found = _attribute(group, attribute, what)
+    if found is None:
+        parts: list[Any] = []
+        while (part := _attribute(group, f"{attribute}{len(parts)}", what)) is not None:
+            parts.append(part)
+        listed = [name for part in parts for name in _listed(part, attribute, what)]
+    else:
+        listed = _listed(found, attribute, what)
+    texts = [_text(name) for name in listed]
+    if None in texts:
+        raise Damaged(f"{what} has {attribute} that are no names", member=what)
+    return [text for text in texts if text is not None]
+
+
+def text(group: Any, attribute: str, what: str) -> str | None:
+    """Read a text from an attribute; `None` where there is no such attribute or it is no text."""
+    return _text(_attribute(group, attribute, what))
+
+
+def parsed(group: Any, attribute: str, what: str) -> Any:
+    """Read JSON from an attribute; `None` where there is none.
+
+    Raises:
+        Damaged, LimitExceeded: it is not JSON, or larger or deeper than allowed.
+    """
+    found = text(group, attribute, what)
+    if found is None:
+        return None
+    return strict_json.decode(
+        found.encode(errors="surrogatepass"),
+        what=f"{attribute} of {what}",
+        max_size=MAX_JSON_SIZE,
+        max_depth=MAX_JSON_DEPTH,
+        finite=False,
+    )
+
+
+def _require_plain(file: Any, what: str) -> None:
+    import h5py
+
+    seen: set[int] = set()
+    pending = [(file, "", 0)]
+    while pending:
+        group, path, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise LimitExceeded(f"{what} nests groups deeper than {MAX_DEPTH}", member=what)
+        for name in group:
+            where = f"{path}/{name}"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise Refused(
+                    f"{what} has a link at {where!r} to another place or file; expected groups and "
+                    f"arrays only",
+                    member=what,
+                    where=where,
+                )
+            child = group[name]
+            address = h5py.h5o.get_info(child.id).addr
+            if address in seen:
+                raise Refused(f"{what} has one object at two places, {where!r}", where=where)
+            seen.add(address)
+            if len(seen) > MAX_OBJECTS:
+                raise LimitExceeded(f"{what} holds more than {MAX_OBJECTS:,} objects", member=what)
+            if isinstance(child, h5py.Group):
+                pending.append((child, where, depth + 1))
+            elif isinstance(child, h5py.Dataset):
+                _check_dataset(child, f"{what}:{where}")
+            else:
+                raise Refused(f"{what} has {type(child).__name__} at {where!r}", where=where)
+
+
+def _check_dataset(dataset: Any, where: str) -> None:
+    if dataset.is_virtual or dataset.external:
+        raise Refused(f"the array {where} is stored in other files", where=where)
+    plain = dataset.dtype.kind in _KINDS or str(dataset.attrs.get("dtype")) == "bfloat16"
+    if not plain or dataset.dtype.hasobject:
+        raise Refused(
+            f"the array {where} has the dtype {dataset.dtype}; expected numbers", where=where
+        )
+    declared, stored = dataset.nbytes, dataset.id.get_storage_size()
+    if declared > stored * (MAX_RATIO if dataset.chunks and dataset.compression else 1):
+        raise LimitExceeded(
+            f"the array {where} declares {declared:,} bytes, and {stored:,} are stored",
+            where=where,
+            declared=declared,
+            stored=stored,
+        )
+
+
+def _attribute(group: Any, name: str, what: str) -> Any:
+    try:
+        return group.attrs.get(name)
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise _unsound(f"the attribute {name} of {what}", error) from error
+
+
+def _listed(value: Any, attribute: str, what: str) -> list[Any]:
+    if not hasattr(value, "tolist"):
+        raise Damaged(f"{what} has {attribute} that are no list", member=what)
+    listed = value.tolist()
+    return listed if isinstance(listed, list) else [listed]
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value if isinstance(value, str) else None
+
+
+def _unsound(what: str, error: Exception) -> Damaged:
+    return Damaged(f"{what} is no sound HDF5: {error}; get it again from where it came from")

@@ -1,0 +1,105 @@
+"""Gives a node, in place, the module and the name by which Keras 3 finds what it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bundlekit_keras import allowlist, nodes
+from bundlekit_keras.legacy import activations, names, refusing
+from bundlekit_keras.legacy.names import Name
+from bundlekit_keras.legacy.table import GONE
+
+if TYPE_CHECKING:
+    from bundlekit_keras.legacy.era import Era
+    from bundlekit_keras.nodes import Place
+
+_CUSTOM = "Custom>"
+"""The package under which Keras 2 registers what says none, its own optimizers among them."""
+
+
+def name(node: dict[str, Any], slot: str | None, era: Era, place: Place) -> Name | None:
+    """Name the class of a node; give it if it is one of Keras' own.
+
+    A user's own class keeps its names. A class of Keras 3 that it does not build models from is
+    left for the audit to refuse.
+
+    Raises:
+        NotRestorable: it is a class of Keras 2 that Keras 3 has nothing like.
+    """
+    class_name, module = node["class_name"], node.get("module")
+    if names.of_keras(module):
+        kind = names.kind_of_module(module)
+        if names.is_current(module, class_name):
+            return Name(module, class_name, kind or slot or "layer")
+        found = names.find(class_name, slot) if slot else None
+        found = found or names.find(class_name, kind)
+        found = found or names.of_applications(class_name, node["config"])
+    elif "module" in node:
+        return None
+    else:
+        found = _of_no_module(node, slot)
+        if found is None and not (era.keras_2 and class_name in GONE):
+            node["module"] = None
+            node["class_name"] = class_name.rpartition(">")[2]
+            node.setdefault("registered_name", class_name)
+            return None
+    if found is None:
+        if era.keras_2 and class_name in GONE:
+            raise refusing.no_such_class(place, class_name, GONE[class_name])
+        return None
+    node["module"], node["class_name"], node["registered_name"] = *found[:2], None
+    return found
+
+
+def _of_no_module(node: dict[str, Any], slot: str | None) -> Name | None:
+    class_name = node["class_name"]
+    if slot == "optimizer":
+        class_name = class_name.removeprefix(_CUSTOM)
+    config = node["config"]
+    if slot in ("layer", None) and not {"trainable", "dtype"} & config.keys():
+        # Keras 3 writes operations among the layers of a model; some are called as layers are.
+        operation = names.find(class_name, "operation") if "name" in node else None
+        if operation is not None:
+            return operation
+    found = names.find(class_name, slot or _looks_like(config))
+    return found or names.of_applications(class_name, config)
+
+
+def _looks_like(config: dict[str, Any]) -> str | None:
+    if {"trainable", "batch_shape", "batch_input_shape", "layers"} & config.keys():
+        return "layer"
+    return "loss" if "reduction" in config else None
+
+
+def function(node: dict[str, Any]) -> None:
+    """Name the function of a node, in place; Keras finds its own by their name alone."""
+    module = node.get("module")
+    bare = node["config"] in allowlist.allowed().bare_functions
+    if ("module" not in node or names.of_keras(module)) and bare:
+        node["module"] = "builtins"
+    node.setdefault("module", "builtins")
+    node.setdefault("registered_name", nodes.FUNCTION)
+
+
+def text(value: str, slot: str, era: Era, dtype: object = None) -> Any:
+    """Give what a text in a slot of Keras' own means: itself, or the node of a function.
+
+    A text that Keras does not resolve is the name of a user's function.
+
+    Args:
+        value: the text.
+        slot: the kind of what stands there.
+        era: who wrote it.
+        dtype: that of the layer whose argument it is.
+    """
+    if slot == "activation" and era.keras_2 and value in activations.ANOTHER:
+        return activations.ANOTHER[value](dtype)
+    kind, _, wrapped = slot.partition("_")
+    if names.is_known_text(value, kind) and not wrapped:
+        return value
+    return {
+        "module": "builtins",
+        "class_name": nodes.FUNCTION,
+        "config": value,
+        "registered_name": nodes.FUNCTION,
+    }

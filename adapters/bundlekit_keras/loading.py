@@ -1,0 +1,248 @@
+"""Loading stored weights into a live model: all that was asked for, or nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from bundlekit.errors import IncompleteLoad, InvalidTarget, NotBuilt, NotRestorable, UnknownOption
+from bundlekit.load_report import LoadReport, Weight
+from bundlekit_keras import addresses, exclusive, optimizer_state
+from bundlekit_keras.addresses import Slot
+from bundlekit_keras.framework import innermost, require_keras
+from bundlekit_keras.pairing import pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bundlekit_keras.stored import Stored, StoredTensor
+
+PARTIAL = ("missing", "unexpected", "mismatched")
+_ADVICE = {
+    "path": "match='name' goes by names and match='order' by order",
+    "name": "match='path' goes by the place in the model and match='order' by order",
+    "order": "match='path' goes by the place in the model and match='name' by names",
+}
+
+
+def load(
+    stored: Stored,
+    target: Any,
+    *,
+    match: str = "path",
+    allow_partial: object = False,
+    optimizer: bool = True,
+) -> LoadReport:
+    """Load what is stored into a model; where this raises, the model is as it was.
+
+    Args:
+        stored: the weights, and the optimizer's state if there is one.
+        target: a built model or layer.
+        match: how arrays find their variables, see `pairing.pairs`.
+        allow_partial: which faults pass: some of `missing`, `unexpected`, `mismatched`, or `True`
+            for all of them.
+        optimizer: whether to restore the state of a compiled target's optimizer.
+
+    Raises:
+        IncompleteLoad: something was not matched and that was not allowed; or nothing was.
+        NotBuilt: the target has no variables yet.
+        UnknownOption: `match` or `allow_partial` is not one of its values.
+        NotRestorable: the file does not tell what `match` goes by, or the target refuses.
+    """
+    allowed = _allowed(allow_partial)
+    if not getattr(target, "built", False):
+        raise NotBuilt(
+            f"{getattr(target, 'name', target)!r} is not built: it has no variables to load into; "
+            f"call it on data first",
+            target=getattr(target, "name", None),
+        )
+    with exclusive.building:
+        if optimizer and stored.optimizer:
+            _build_optimizer(target)
+        slots, others = addresses.slots_of(target)
+        found = pairs(stored, target, slots, match)
+        fitting = [(one, slot) for one, slot in found if _fits(one, slot)]
+        state, said = _state(stored, others, target) if optimizer else ([], "left alone")
+        report = _report(stored, slots, found, fitting, said)
+        _require(report, allowed, match, target)
+        _assign([(slot, one.read()) for one, slot in fitting] + state)
+    return report
+
+
+def require_complete(stored: Stored, target: Any) -> None:
+    """Make sure that a file holds just the weights of a model, by path; nothing is loaded.
+
+    Raises:
+        IncompleteLoad: it does not.
+    """
+    slots, _ = addresses.slots_of(target)
+    found = pairs(stored, target, slots, "path")
+    fitting = [(one, slot) for one, slot in found if _fits(one, slot)]
+    _require(_report(stored, slots, found, fitting, "left alone"), frozenset(), "path", target)
+
+
+def load_into(stored: Stored, options: Mapping[str, object]) -> LoadReport:
+    """Load what is stored as the options of `unbundle` say: `into`, `match`, `allow_partial`."""
+    target = options["into"]
+    if not isinstance(target, require_keras().Layer):
+        raise InvalidTarget(
+            f"into={type(target).__name__}: expected a model or layer of Keras to load into",
+            target=type(target).__name__,
+        )
+    return load(
+        stored,
+        target,
+        match=str(options.get("match", "path")),
+        allow_partial=options.get("allow_partial", False),
+    )
+
+
+def _allowed(value: object) -> frozenset[str]:
+    if isinstance(value, bool):
+        return frozenset(PARTIAL if value else ())
+    named = (value,) if isinstance(value, str) else value
+    if not isinstance(named, Collection) or not set(named) <= set(PARTIAL):
+        raise UnknownOption(
+            f"allow_partial={value!r} is not known; it is True or some of {', '.join(PARTIAL)}",
+            option="allow_partial",
+            found=value,
+            known=PARTIAL,
+        )
+    return frozenset(named)
+
+
+def _build_optimizer(target: Any) -> None:
+    optimizer = getattr(target, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(target.trainable_variables)
+
+
+def _fits(one: StoredTensor, slot: Slot) -> bool:
+    if one.shape != slot.shape:
+        return False
+    if one.dtype == slot.dtype:
+        return True
+    # Counters are of other integer types in other releases and backends.
+    integers = one.dtype.startswith(("int", "uint")) and slot.dtype.startswith(("int", "uint"))
+    return integers and bool((one.read().astype(slot.dtype) == one.read()).all())
+
+
+def _state(stored: Stored, slots: list[Slot], target: Any) -> tuple[list[tuple[Slot, Any]], str]:
+    if not stored.optimizer:
+        return [], "none stored"
+    if getattr(target, "optimizer", None) is None:
+        return [], "left out: the model is not compiled"
+    if optimizer_state.is_another(stored.optimizer_kind, target.optimizer):
+        kind = type(target.optimizer).__name__
+        return [], f"left out: it is that of {stored.optimizer_kind}, and the model's is {kind}"
+    groups: dict[str, list[StoredTensor]] = {}
+    for one in stored.optimizer:
+        groups.setdefault(one.group, []).append(one)
+    by_group: dict[str, list[Slot]] = {}
+    for slot in _all_variables(target.optimizer) if stored.by_layer else slots:
+        by_group.setdefault(slot.group, []).append(slot)
+    assigned: list[tuple[Slot, Any]] = []
+    for group, own in by_group.items():
+        of_group = list(stored.optimizer) if stored.by_layer else groups.get(group, [])
+        optimizer = target.optimizer if stored.by_layer else own[0].owner
+        values = optimizer_state.aligned(of_group, own, optimizer)
+        if values is None:
+            return [], (
+                f"left out: {len(of_group)} arrays are stored, which are not the {len(own)} "
+                f"variables of the model's {type(optimizer).__name__}"
+            )
+        assigned += zip(own, values, strict=True)
+    return assigned, "restored"
+
+
+def _all_variables(optimizer: Any) -> list[Slot]:
+    """Give all variables of an optimizer, of one that it wraps too, as files by layer list them."""
+    owner = _Flat(optimizer)
+    return [
+        Slot(group="", key=key, owner=owner, value=variable, is_variable=True)
+        for key, variable in addresses.values_of(owner).items()
+    ]
+
+
+class _Flat:
+    """An optimizer, as one list of variables."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        store.update({str(index): each for index, each in enumerate(self._optimizer.variables)})
+
+    def load_own_variables(self, store: dict[str, Any]) -> None:
+        for index, variable in enumerate(self._optimizer.variables):
+            variable.assign(store[str(index)])
+
+
+def _report(
+    stored: Stored,
+    slots: list[Slot],
+    found: list[tuple[StoredTensor, Slot]],
+    fitting: list[tuple[StoredTensor, Slot]],
+    said: str,
+) -> LoadReport:
+    fit = {id(one) for one, _ in fitting}
+    paired = {id(side) for pair in found for side in pair}
+    return LoadReport(
+        matched=tuple(_weight(one, slot) for one, slot in fitting),
+        mismatched=tuple(_weight(one, slot) for one, slot in found if id(one) not in fit),
+        missing=tuple(_weight(None, slot) for slot in slots if id(slot) not in paired),
+        unexpected=tuple(_weight(one, None) for one in stored.weights if id(one) not in paired),
+        optimizer=said,
+    )
+
+
+def _weight(one: StoredTensor | None, slot: Slot | None) -> Weight:
+    return Weight(
+        stored_path=one.path if one else None,
+        stored_shape=one.shape if one else None,
+        stored_dtype=one.dtype if one else None,
+        variable_path=slot.name if slot else None,
+        variable_shape=slot.shape if slot else None,
+        variable_dtype=slot.dtype if slot else None,
+    )
+
+
+def _require(report: LoadReport, allowed: frozenset[str], match: str, target: Any) -> None:
+    name = getattr(target, "name", None)
+    if not report.matched and (report.missing or report.unexpected or report.mismatched):
+        raise IncompleteLoad(
+            f"none of the stored weights is one of {name!r}; if they belong to a model inside it, "
+            f"give that as into=; {_ADVICE[match]}; nothing was loaded:\n{report}",
+            report=report,
+        )
+    refused = [kind for kind in PARTIAL if kind not in allowed and getattr(report, kind)]
+    if refused:
+        counts = ", ".join(f"{len(getattr(report, kind))} {kind}" for kind in refused)
+        raise IncompleteLoad(
+            f"not all of the stored weights are those of {name!r}: {counts}; {_ADVICE[match]}, and "
+            f"allow_partial={sorted(refused)} loads the rest; nothing was loaded:\n{report}",
+            report=report,
+        )
+
+
+def _assign(values: list[tuple[Slot, Any]]) -> None:
+    """Assign all values, or put back what was there."""
+    keras = require_keras()
+    by_owner: dict[int, list[tuple[Slot, Any]]] = {}
+    for slot, value in values:
+        by_owner.setdefault(id(slot.owner), []).append((slot, value))
+    before: list[tuple[Any, dict[str, Any]]] = []
+    try:
+        for own in by_owner.values():
+            owner = own[0][0].owner
+            now = addresses.values_of(owner)
+            kept = {key: keras.ops.convert_to_numpy(value).copy() for key, value in now.items()}
+            before.append((owner, kept))
+            owner.load_own_variables({**kept, **{slot.key: value for slot, value in own}})
+    except Exception as error:
+        for owner, kept in before:
+            owner.load_own_variables(kept)
+        raise NotRestorable(
+            f"the model refuses what is stored, and is as it was: {innermost(error)}",
+            cause=str(error),
+        ) from error

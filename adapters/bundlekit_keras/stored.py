@@ -1,0 +1,237 @@
+"""Weights as files hold them, whoever wrote the file: arrays by path, in order where it is known.
+
+Three layouts are read. *Structural*: Keras v3, a group for each object, by its place in the model;
+in one file, or in shards with a map of them. *By layer*: what Keras 1 and 2 called H5, the arrays
+of each layer of the outermost model, by names. *Checkpoint*: TensorFlow's, see `checkpoint`.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bundlekit.errors import Damaged
+from bundlekit_keras import hdf5
+from bundlekit_keras.addresses import VARIABLES, stored_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from bundlekit.source import Buffer
+
+_NUMBERED = re.compile(r"(.*?)_(\d+)")
+_OLD_LAYERS = "_layer_checkpoint_dependencies"
+"""What Keras 2.12 called the layers of a model; it counted some of them twice."""
+TOP = "top_level_model_weights"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredTensor:
+    """One array of a file."""
+
+    path: str
+    group: str
+    """The place of the object that it belongs to; in files by layer, the layer's name."""
+    key: str
+    """Its name among that object's arrays."""
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[], Any]
+    name: str | None = None
+    """What the writer called the variable, where the file says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """The arrays of a file."""
+
+    by_layer: bool
+    weights: tuple[StoredTensor, ...]
+    optimizer: tuple[StoredTensor, ...] = ()
+    optimizer_kind: str | None = None
+    """What the optimizer is called, where the file says so: a class or a name made of one."""
+    layers: tuple[str, ...] = ()
+    """By layer: the names of all layers, those without weights too, in the model's order."""
+    by_position: bool = False
+    """Whether the names of layers are positions, `layer-2`, or attributes of the model."""
+    ordered: bool = False
+    """Whether the weights are in the order of the model's."""
+
+    def in_order(self, paths: Iterable[str], names: Mapping[str, str]) -> Stored:
+        """Put the weights into an order that is known from elsewhere, with their names."""
+        rank = {path: index for index, path in enumerate(paths)}
+        weights = sorted(self.weights, key=lambda one: rank.get(one.path, len(rank)))
+        named = tuple(replace(one, name=names.get(one.path, one.name)) for one in weights)
+        return replace(self, weights=named, ordered=all(one.path in rank for one in named))
+
+
+@contextmanager
+def opened(data: Buffer, what: str) -> Iterator[Stored]:
+    """Open an HDF5 file of weights, or of a whole model, in whichever layout it is.
+
+    The arrays can be read while it is open.
+
+    Raises:
+        Damaged, Refused, LimitExceeded: it is not plain or not sound HDF5, or holds no weights.
+    """
+    with hdf5.opened(data, what) as file:
+        if "model_weights" in file or "layer_names" in _attributes(file):
+            yield _by_layer(file, what)
+        else:
+            yield _structural([file], what)
+
+
+@contextmanager
+def opened_shards(shards: Mapping[str, Buffer]) -> Iterator[Stored]:
+    """Open the shards of one model's weights."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(hdf5.opened(data, what)) for what, data in shards.items()]
+        yield _structural(files, ", ".join(shards))
+
+
+def _attributes(file: Any) -> set[str]:
+    return {name.rstrip("0123456789") for name in file.attrs}
+
+
+def _structural(files: list[Any], what: str) -> Stored:
+    found: dict[str, StoredTensor] = {}
+    kind = None
+    for file in files:
+        for group, name, holder in _holders(file):
+            kind = name or kind if group == "optimizer" else kind
+            for key in sorted(holder, key=natural):
+                dataset = holder[key]
+                if not hasattr(dataset, "shape"):
+                    continue
+                path = stored_path(group, key)
+                if path in found:
+                    raise Damaged(f"{what} holds {path} twice", member=what, path=path)
+                label = f"{name}/{key}" if name else None
+                found[path] = _tensor(dataset, what, path=path, group=group, key=key, name=label)
+    if not found:
+        raise Damaged(f"{what} holds no weights in any form that Keras writes", member=what)
+    ordered = sorted(found.values(), key=lambda one: (natural(one.group), natural(one.key)))
+    modern = modern_places({one.group for one in ordered})
+    tensors = [replace(one, group=modern[one.group]) for one in ordered]
+    optimizer = tuple(one for one in tensors if _first(one.group) == "optimizer")
+    weights = tuple(one for one in tensors if _first(one.group) not in ("optimizer", "metrics"))
+    return Stored(by_layer=False, weights=weights, optimizer=optimizer, optimizer_kind=kind)
+
+
+def _holders(file: Any) -> Iterator[tuple[str, str | None, Any]]:
+    pending: list[tuple[str, Any]] = [("", file)]
+    while pending:
+        place, group = pending.pop()
+        for name in group:
+            child = group[name]
+            if hasattr(child, "shape"):
+                continue
+            if name == VARIABLES:
+                yield place, hdf5.text(child, "name", VARIABLES), child
+            else:
+                pending.append((f"{place}/{name}" if place else name, child))
+
+
+def modern_places(places: Iterable[str]) -> dict[str, str]:
+    """Give the places of Keras 2.12's files as later releases call them, by what they are called.
+
+    It listed layers with weights twice, so that the numbers in its names have gaps.
+    """
+    split = {place: place.split("/") for place in places}
+    siblings: dict[tuple[str, ...], set[str]] = {}
+    for steps in split.values():
+        for index, step in enumerate(steps[:-1]):
+            if step == _OLD_LAYERS:
+                siblings.setdefault(tuple(steps[: index + 1]), set()).add(steps[index + 1])
+    ranks = {parent: ranked(sorted(names, key=natural)) for parent, names in siblings.items()}
+
+    def modern(steps: list[str]) -> Iterator[str]:
+        for index, step in enumerate(steps):
+            if index and steps[index - 1] == _OLD_LAYERS:
+                base, rank = ranks[tuple(steps[:index])][step]
+                yield f"{base}_{rank}" if rank else base
+            else:
+                yield "layers" if step == _OLD_LAYERS else step
+
+    return {place: "/".join(modern(steps)) for place, steps in split.items()}
+
+
+def ranked(names: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Give each name without its number, and its rank among those that are alike without it.
+
+    Example:
+        >>> ranked(["dense_4", "conv", "dense_7"])
+        {'dense_4': ('dense', 0), 'conv': ('conv', 0), 'dense_7': ('dense', 1)}
+    """
+    counts: dict[str, int] = {}
+    found = {}
+    for name in names:
+        match = _NUMBERED.fullmatch(name)
+        base = match[1] if match else name
+        found[name] = (base, counts.get(base, 0))
+        counts[base] = counts.get(base, 0) + 1
+    return found
+
+
+def _by_layer(file: Any, what: str) -> Stored:
+    root = file.get("model_weights", file)
+    layers = hdf5.names(root, "layer_names", what)
+    groups = [*layers, TOP] if TOP in root else layers
+    weights = [one for layer in groups for one in _of_group(root, layer, what)]
+    optimizer: list[StoredTensor] = []
+    if "optimizer_weights" in file:
+        optimizer = _of_group(file, "optimizer_weights", what)
+    if not weights:
+        raise Damaged(f"{what} holds no weights in any form that Keras writes", member=what)
+    return Stored(
+        by_layer=True,
+        weights=tuple(weights),
+        optimizer=tuple(optimizer),
+        optimizer_kind=kind_in(optimizer),
+        layers=tuple(layers),
+        ordered=True,
+    )
+
+
+def kind_in(optimizer: Iterable[StoredTensor]) -> str | None:
+    """Read what an optimizer is called from the names of its variables: `Adam/m/dense/kernel`."""
+    named = (one.name.split("/")[0] for one in optimizer if one.name and "/" in one.name)
+    return next(named, None)
+
+
+def _of_group(parent: Any, name: str, what: str) -> list[StoredTensor]:
+    group = parent.get(name)
+    if group is None or hasattr(group, "shape"):
+        raise Damaged(f"{what} names the layer {name!r} and holds no such group", member=what)
+    found = []
+    for key in hdf5.names(group, "weight_names", what):
+        dataset = group.get(key)
+        if not hasattr(dataset, "shape"):
+            raise Damaged(f"{what} names the weight {key!r} of {name!r}, and has no such array")
+        plain = key.removesuffix(":0")
+        found.append(
+            _tensor(dataset, what, path=f"{name}/{key}", group=name, key=plain, name=plain)
+        )
+    return found
+
+
+def _tensor(dataset: Any, what: str, **fields: Any) -> StoredTensor:
+    marked = dataset.attrs.get("dtype") == "bfloat16"
+    return StoredTensor(
+        shape=tuple(dataset.shape),
+        dtype="bfloat16" if marked else str(dataset.dtype),
+        read=lambda: hdf5.array(dataset, what),
+        **fields,
+    )
+
+
+def _first(group: str) -> str:
+    return group.partition("/")[0]
+
+
+def natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    """Give a key to sort names by in which numbers count as numbers."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)

@@ -1,0 +1,133 @@
+"""What a model does with the fixed batch of its folder, in the terms of the writer's record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tests.compatibility.files import Recorded
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+    Arrays = dict[str, Array]
+
+ROWS = 32
+"""Of the fixed batch; one step."""
+
+
+class Batch:
+    """The fixed batch: inputs and targets as models take them, and the outputs that are right."""
+
+    def __init__(self, file: Recorded) -> None:
+        with np.load(file.folder / "io.npz") as stored:
+            arrays = dict(stored)
+        self.outputs: list[str] = file.meta["outputs"]
+        self._inputs = _prefixed(arrays, "in_")
+        self._targets = _prefixed(arrays, "target_")
+        self._by_name = bool(file.meta.get("dict_targets"))
+        self.out = _prefixed(arrays, "out_")
+        self.after = _prefixed(arrays, "after_")
+
+    @property
+    def inputs(self) -> Any:
+        """One array, or a list in the model's order; text as TensorFlow's strings."""
+        return _fed(list(self._inputs.values()))
+
+    @property
+    def inputs_by_name(self) -> dict[str, Any]:
+        return {name: _fed([array]) for name, array in self._inputs.items()}
+
+    @property
+    def targets(self) -> Any:
+        return dict(self._targets) if self._by_name else _fed(list(self._targets.values()))
+
+    def predicted_by(self, model: Any) -> Arrays:
+        """Give a Keras model's outputs by name."""
+        return named(model.predict(self.inputs, batch_size=ROWS, verbose=0), self.outputs)
+
+    def inferred_by(self, served: Any) -> Arrays:
+        """Give the outputs of something that only has `predict`.
+
+        Several inputs go by name, or in order where the signature has no names.
+        """
+        if len(self._inputs) == 1:
+            return named(served.predict(self.inputs), self.outputs)
+        try:
+            got = served.predict(self.inputs_by_name)
+        except (TypeError, ValueError):
+            got = served.predict(self.inputs)
+        return named(got, self.outputs)
+
+    def step(self, model: Any) -> float:
+        """Train on the batch once; give the loss."""
+        history = model.fit(
+            self.inputs, self.targets, batch_size=ROWS, epochs=1, shuffle=False, verbose=0
+        )
+        return float(history.history["loss"][0])
+
+    def evaluated(self, model: Any) -> dict[str, float]:
+        got = model.evaluate(
+            self.inputs, self.targets, batch_size=ROWS, verbose=0, return_dict=True
+        )
+        return {name: float(value) for name, value in got.items()}
+
+
+def named(got: Any, names: Sequence[str]) -> Arrays:
+    """Give outputs by the record's names.
+
+    A signature may name outputs in its own way; those stand in the order of the rest.
+    """
+    if isinstance(got, dict):
+        others = iter([key for key in got if key not in names])
+        ordered = [got[name] if name in got else got[next(others)] for name in names]
+    else:
+        ordered = list(got) if isinstance(got, list | tuple) else [got]
+    return {
+        name: np.asarray(array).astype("float32")
+        for name, array in zip(names, ordered, strict=True)
+    }
+
+
+def iterations(model: Any) -> int:
+    """Give the number of steps that a model's optimizer has taken."""
+    return int(np.asarray(model.optimizer.iterations))
+
+
+def lost_slots(recorded: Sequence[Mapping[str, Any]], model: Any) -> list[str]:
+    """Name the recorded variables of the optimizer that no variable of this one's is equal to.
+
+    Names and order are those of each release; what is compared is shape and sum of magnitudes.
+    """
+    here = []
+    for variable in model.optimizer.variables:
+        value = np.asarray(variable)
+        if value.dtype.kind == "f" or "float" in str(value.dtype):
+            here.append((list(value.shape), float(np.abs(value.astype("float64")).sum())))
+    lost = []
+    for entry in recorded:
+        if not entry["shape"] or not entry.get("abs_sum"):
+            continue  # settings, and what a release may create and never use
+        for found in here:
+            if found[0] == entry["shape"] and np.isclose(found[1], entry["abs_sum"], rtol=1e-5):
+                here.remove(found)
+                break
+        else:
+            lost.append(entry["name"])
+    return lost
+
+
+def _prefixed(arrays: Arrays, prefix: str) -> Arrays:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _fed(arrays: list[Array]) -> Any:
+    import tensorflow as tf
+
+    fed = [
+        tf.constant(array.tolist(), dtype=tf.string) if array.dtype.kind == "U" else array
+        for array in arrays
+    ]
+    return fed[0] if len(fed) == 1 else fed

@@ -1,0 +1,56 @@
+"""The second process: reads what it is told to, and says after each file what became of it.
+
+python -m tests.compatibility.reading ROOT SCRIPT BUNDLES|stock RESULTS KEY...
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # as the writers; it adds in another order
+
+import bundlekit
+from tests.compatibility.building import Models
+from tests.compatibility.checks import Wrong, check
+from tests.compatibility.files import Recorded
+from tests.compatibility.readers import Bundlekit, Reader, Stock
+from tests.compatibility.results import ERROR, REFUSED, WRONG, Result, reason_of
+
+
+def result_of(file: Recorded, reader: Reader, models: Models) -> Result:
+    """Read and check one file, whatever happens."""
+    import keras
+
+    keras.backend.clear_session()
+    try:
+        return check(file, reader, models)
+    except Wrong as error:
+        return Result(WRONG, str(error))
+    except bundlekit.BundleError as error:
+        return Result(REFUSED, reason_of(error, file.folder))
+    except Exception as error:
+        return Result(ERROR, reason_of(error, file.folder))
+
+
+def main() -> None:
+    root, script, how, results, *keys = sys.argv[1:]
+    warnings.simplefilter("ignore")
+    models = Models(Path(script))
+    reader: Reader = Stock() if how == "stock" else Bundlekit(Path(how))
+    with Path(results).open("a", encoding="utf-8") as out:
+        for key in keys:
+            start = time.monotonic()
+            result = result_of(Recorded(Path(root), *key.split("/")), reader, models)
+            out.write(json.dumps([key, str(result), round(time.monotonic() - start, 2)]) + "\n")
+            out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Read every recorded file below a folder in fresh processes, and say what became of each.
+
+    python -m tests.compatibility.run ROOT --models SCRIPT [PART_OF_KEY ...]
+
+ROOT holds `<writer>/<model>/`, as in the artifacts of this repository, which are the default.
+SCRIPT is the code that made the models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from tests.compatibility.files import recorded, weights_beside
+from tests.compatibility.results import ERROR, Result, read_results, summary, write_results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.compatibility.files import Recorded
+
+REPOSITORY = Path(__file__).parents[2]
+TIMEOUT = 1800
+
+
+def run(
+    files: Sequence[Recorded],
+    script: Path,
+    *,
+    stock: bool = False,
+    processes: int = 2,
+    say: Callable[[str, Result, float], None] = lambda *_: None,
+) -> dict[str, Result]:
+    """Adopt all files in one process, and read the bundles in others.
+
+    Args:
+        files: of one folder.
+        script: the code that made the models.
+        stock: let Keras read the files themselves.
+        processes: how many read at a time.
+        say: is told of each file's result, and the seconds it took.
+    """
+    with TemporaryDirectory(prefix="bundlekit-test-") as name:
+        folder = Path(name)
+        (folder / "bundles").mkdir()
+        known = {} if stock else _adopt(files, folder)
+        for key, result in known.items():
+            say(key, result, 0.0)
+        todo = [file for file in files if file.key not in known]
+        shares = [todo[start::processes] for start in range(processes)]
+        with ThreadPoolExecutor(processes) as pool:
+            reading = [
+                pool.submit(_read, share, script, folder, folder / f"{i}.results", stock, say)
+                for i, share in enumerate(shares)
+            ]
+            for one in reading:
+                known |= one.result()
+    return {file.key: known[file.key] for file in files}
+
+
+def _adopt(files: Sequence[Recorded], folder: Path) -> dict[str, Result]:
+    beside = [other for file in files if file.format == "json" for other in weights_beside(file)]
+    keys = sorted({file.key for file in [*files, *beside]})
+    results = folder / "adopted.json"
+    root = str(files[0].root)
+    done = _python("adopting", root, str(folder / "bundles"), str(results), *keys)
+    if done.returncode:
+        raise RuntimeError(f"the process that adopts ended with {done.returncode}:\n{done.stderr}")
+    return {
+        key: result
+        for key, result in read_results(results).items()
+        if key in {file.key for file in files}
+    }
+
+
+def _read(
+    files: Sequence[Recorded],
+    script: Path,
+    folder: Path,
+    results: Path,
+    stock: bool,
+    say: Callable[[str, Result, float], None],
+) -> dict[str, Result]:
+    """Read files in one process; where it dies, the next one goes on behind the file."""
+    how = "stock" if stock else str(folder / "bundles")
+    found: dict[str, Result] = {}
+    results.touch()
+    while left := [file for file in files if file.key not in found]:
+        keys = [file.key for file in left]
+        done = _python("reading", str(left[0].root), str(script), how, str(results), *keys)
+        for line in results.read_text("utf-8").splitlines():
+            key, text, seconds = json.loads(line)
+            if key not in found:
+                found[key] = Result.parse(text)
+                say(key, found[key], seconds)
+        if len(found) < len(files):
+            died = next(key for key in keys if key not in found)
+            output = " ".join(done.stderr[-600:].split())
+            found[died] = Result(ERROR, f"the process ended with {done.returncode}: {output}")
+            say(died, found[died], 0.0)
+    return found
+
+
+def _python(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"tests.compatibility.{module}", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path)
+    parser.add_argument("only", nargs="*", help="parts of keys, such as keras3.0/ or /json")
+    parser.add_argument("--models", type=Path, required=True, help="the code that made the models")
+    parser.add_argument("--stock", action="store_true", help="let stock Keras read the files")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="write the results there too")
+    arguments = parser.parse_args()
+
+    def say(key: str, result: Result, seconds: float) -> None:
+        if str(result) != "ok":
+            print(f"{key}: {result}", flush=True)
+
+    files = recorded(arguments.root.resolve(), arguments.only)
+    if not files:
+        parser.error(f"no file below {arguments.root} has one of {arguments.only} in its key")
+    results = run(
+        files,
+        arguments.models.resolve(),
+        stock=arguments.stock,
+        processes=arguments.processes,
+        say=say,
+    )
+    if arguments.json:
+        write_results(arguments.json, results)
+    print(summary(results.values()))
+    return 0 if all(result.good for result in results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
