@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -114,6 +115,15 @@ def test_a_plug_in_that_is_installed_meanwhile_is_found(acme: Path, install: Ins
     (late / "METADATA").write_text("Name: late\nVersion: 1.0\n")
     (late / "entry_points.txt").write_text("[bundlekit.adapters]\ncomplex = late_module:A\n")
     assert installed().claiming(1j).name == "complex"
+
+
+def test_an_adapter_may_be_the_default_for_some_of_its_types(install: Install, acme: Path) -> None:
+    types = ("fractions.Fraction", "decimal.Decimal")
+    source = adapter("ratio", types=types, default=("decimal.Decimal",))
+    install("rival", "rival_module", source, {"ratio": "rival_module:A"})
+    assert installed().choose(Decimal(1)).name == "ratio"
+    assert installed().choose(Fraction(1)).name == "fraction"
+    assert installed().choose(Fraction(1), "ratio").name == "ratio"
 
 
 def test_an_adapter_that_is_no_default_is_used_when_named(install: Install, acme: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 from bundlekit_tensorflow.savedmodel import SavedModelAdapter
 
 import bundlekit
-from bundlekit import Damaged
+from bundlekit import BundleWarning, Damaged, TooNew
 from bundlekit.adapter import Foreign
-from tests.tensorflow_adapter.repacked import adopted
+from tests.tensorflow_adapter.repacked import PROGRAM, changed, members
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def test_an_export_of_keras_3(folders: dict[str, Path], exported: tuple[Any, Any
     assert (found.type, found.description.kind) == ("keras.Model", "model")
     assert found.description.signature is not None
     assert {spec.name for spec in found.description.signature.inputs} == {"left", "right"}
-    model = bundlekit.unbundle(adopted(found))
+    model = bundlekit.unbundle(bundlekit.adopt(folders["export"]))
     expected = exported[0].predict(exported[1], verbose=0)
     assert np.allclose(model.predict(exported[1])[0], expected[0], atol=1e-6)
 
@@ -60,7 +60,7 @@ def test_a_model_of_tf_keras(folders: dict[str, Path], trained: tuple[Any, Any, 
     assert found.description.capabilities == ("evaluate", "fit", "predict", "resume")
     assert found.description.name == "small"
     assert {loss.what for loss in found.description.losses} >= {"random states"}
-    model = bundlekit.unbundle(adopted(found))
+    model = bundlekit.unbundle(bundlekit.adopt(folders["model"]))
     assert int(model.optimizer.iterations) == int(trained[0].optimizer.iterations)
 
 
@@ -69,7 +69,7 @@ def test_a_module(folders: dict[str, Path]) -> None:
     assert found is not None
     assert found.written_by.startswith("TensorFlow ")
     assert (found.type, found.description.kind) == ("tensorflow.Module", "module")
-    model = bundlekit.unbundle(adopted(found))
+    model = bundlekit.unbundle(bundlekit.adopt(folders["module"]))
     assert model.predict([1.0])["output_0"].tolist() == [2.0]
 
 
@@ -93,3 +93,21 @@ def test_a_damaged_one_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"garbage")
     with pytest.raises(Damaged, match=r"saved_model.pb"):
         ADAPTER.adopt(Foreign(tmp_path))
+
+
+def of_version(data: bytes, version: str) -> bytes:
+    def change(graph: Any) -> None:
+        graph.meta_info_def.tensorflow_version = version
+
+    return changed(data, change)
+
+
+def test_a_later_major_is_refused_and_a_later_minor_said(
+    exported: tuple[Any, Any, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / PROGRAM
+    path.write_bytes(members(of_version(exported[2], "3.0.1"))[PROGRAM])
+    with pytest.raises(TooNew, match=r"TensorFlow 3.0.1 wrote it"):
+        bundlekit.adopt(tmp_path)
+    with pytest.warns(BundleWarning, match=r"written by TensorFlow 2.999.0, and this is 2\."):
+        bundlekit.unbundle(of_version(exported[2], "2.999.0"))
