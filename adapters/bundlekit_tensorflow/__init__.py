@@ -8,7 +8,7 @@
 * `inference`, `endpoint`: the object that predicts.
 * `description`, `keras_objects`, `signature`, `dtypes`: what the manifest says.
 * `adoption`, `layout`, `parts`: folders that others wrote; which files there are; what comes back.
-* `framework`: the installed TensorFlow and tf_keras.
+* `framework`, `versions`: the installed TensorFlow and tf_keras; programs of later ones.
 * `observe`: what tests compare.
 
 Importing any of them imports no framework.

@@ -30,6 +30,8 @@ class Endpoint:
             TensorFlow's in the place of each tensor.
         outputs: the structure of what it gives, in the same way.
         output_names: what to call the outputs where the structure does not say.
+        order: names of inputs in the order in which they are taken one by one; that of the
+            structure otherwise, and where the names are others.
 
     Attributes:
         name: the same.
@@ -44,6 +46,7 @@ class Endpoint:
         arguments: tuple[Sequence[Any], Mapping[str, Any]],
         outputs: Any,
         output_names: Sequence[str] = (),
+        order: Sequence[str] = (),
     ) -> None:
         tf = require_tensorflow()
         self.name = name
@@ -54,7 +57,10 @@ class Endpoint:
         keys = [key for key, leaf in self._leaves if isinstance(leaf, tf.TypeSpec)]
         names = [getattr(spec, "name", None) or f"input_{n}" for n, spec in enumerate(specs)]
         self._aliases = {**dict(zip(keys, names, strict=True)), **{name: name for name in names}}
-        self._specs = dict(zip(names, specs, strict=True))
+        self._names = names
+        by_name = dict(zip(names, specs, strict=True))
+        wanted = order if sorted(order) == sorted(names) else names
+        self._specs = {name: by_name[name] for name in wanted}
         self.inputs = tuple(_spec(name, spec) for name, spec in self._specs.items())
         given = [(key, leaf) for key, leaf in _leaves(outputs) if isinstance(leaf, tf.TypeSpec)]
         called = output_names if len(output_names) == len(given) else [""] * len(given)
@@ -102,7 +108,7 @@ class Endpoint:
 
     def _run(self, bound: Mapping[str, Any]) -> Any:
         tf = require_tensorflow()
-        tensors = iter(bound.values())
+        tensors = iter([bound[name] for name in self._names])
         # One value per leaf, in the order that `_leaves` walks them.
         values = iter([next(tensors) if isinstance(x, tf.TypeSpec) else x for _, x in self._leaves])
         positional, named = _filled(self._arguments, values)
@@ -249,7 +255,8 @@ def _shape(spec: Any) -> tuple[int | None, ...]:
 
 
 def _listed(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(
-        f"{spec.name!r}: {spec.dtype}[{', '.join('?' if n is None else str(n) for n in spec.shape)}]"
-        for spec in specs
-    )
+    return ", ".join(f"{spec.name!r}: {spec.dtype}[{_sizes(spec)}]" for spec in specs)
+
+
+def _sizes(spec: TensorSpec) -> str:
+    return ", ".join("?" if size is None else str(size) for size in spec.shape)

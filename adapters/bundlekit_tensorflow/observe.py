@@ -34,7 +34,7 @@ class SavedModelObserver:
         return [Observation("values of variables", _total(_variables(obj)))]
 
     def behaviour(self, obj: Any, inputs: Any, targets: Any) -> Sequence[Observation]:
-        """See predictions, by signature where there are several; of tf_keras, two training steps."""
+        """See predictions, by signature where there are several; of tf_keras, two more steps."""
         if isinstance(inputs, dict) and all(isinstance(v, tuple) for v in inputs.values()):
             return [
                 seen

@@ -26,6 +26,7 @@ from bundlekit_tensorflow import (
 from bundlekit_tensorflow.keras_metadata import METADATA
 from bundlekit_tensorflow.layout import check_paths, is_tensors
 from bundlekit_tensorflow.program import SAVED_MODEL, parse
+from bundlekit_tensorflow.versions import require_readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,7 @@ class SavedModelAdapter:
         """Name the operations that are on no list, and what the config of tf_keras needs."""
         check_paths(payload.paths)
         program = parse(payload.read(SAVED_MODEL))
+        require_readable(program.tensorflow)
         needed = audit.needs(program, payload.paths)
         if METADATA in payload.paths:
             needed += keras_audit.needs(payload.read(METADATA), program, payload.part)
