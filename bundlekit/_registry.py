@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 GROUP = "bundlekit.adapters"
 
-_ATTRIBUTES = {
+_ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
     "name": str,
     "version": int,
     "reads": tuple,
     "types": tuple,
-    "default": bool,
+    "default": (bool, tuple),
     "deterministic": bool,
     "pack_options": tuple,
     "unpack_options": tuple,
@@ -126,7 +126,7 @@ class Registry:
             AdapterConflict: two claims are equally near.
         """
         for cls in type(obj).__mro__:
-            near = [r for r in self.usable if r.adapter.default and _claims(r.adapter, cls)]
+            near = [r for r in self.usable if _claims(_defaults(r.adapter), cls)]
             if len(near) > 1:
                 remedy = f" or name one, bundle(obj, {near[0].name!r})"
                 raise _conflict(f"the type {_dotted(cls)} is claimed twice", near, remedy)
@@ -143,7 +143,7 @@ class Registry:
         if not isinstance(name, str):
             raise AdapterMissing(f"the adapter is {name!r}; expected its name, a string")
         record = self.get(name)
-        if any(_claims(record.adapter, cls) for cls in type(obj).__mro__):
+        if any(_claims(record.adapter.types, cls) for cls in type(obj).__mro__):
             return record
         raise UnsupportedObject(
             f"the adapter {name!r} does not take {_dotted(type(obj))}; it takes "
@@ -215,7 +215,9 @@ def _fault(adapter: object, name: str) -> str | None:
     for attribute, kind in _ATTRIBUTES.items():
         found = getattr(adapter, attribute, None)
         if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            return f"its attribute {attribute!r} is {found!r}; expected {kind.__name__}"
+            kinds = kind if isinstance(kind, tuple) else (kind,)
+            expected = " or ".join(one.__name__ for one in kinds)
+            return f"its attribute {attribute!r} is {found!r}; expected {expected}"
     for method in _METHODS:
         if not callable(getattr(adapter, method, None)):
             return f"it has no method {method!r}"
@@ -226,9 +228,16 @@ def _fault(adapter: object, name: str) -> str | None:
     return None
 
 
-def _claims(adapter: Adapter, cls: type) -> bool:
-    """Tell whether the adapter claims exactly this class, by any name it has."""
-    return any(name == _dotted(cls) or _imported(name) is cls for name in adapter.types)
+def _defaults(adapter: Adapter) -> tuple[str, ...]:
+    """Give the types that an adapter is the one to use for when the user names none."""
+    if isinstance(adapter.default, tuple):
+        return adapter.default
+    return adapter.types if adapter.default else ()
+
+
+def _claims(types: tuple[str, ...], cls: type) -> bool:
+    """Tell whether exactly this class is claimed, by any name it has."""
+    return any(name == _dotted(cls) or _imported(name) is cls for name in types)
 
 
 def _imported(name: str) -> object:

@@ -105,6 +105,8 @@ class CustomObject:
     """What it is in the framework's terms: `layer`, `loss`, `function`, …, or `lambda`."""
     where: tuple[str, ...]
     """The places in the artifact that use it, in order."""
+    optional: bool = False
+    """Whether something less can be restored without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +245,8 @@ class Context:
     """What `audit` found in this payload."""
     objects: Mapping[Need, object] = field(default_factory=dict)
     """The class or function for each need: all of them, found before anything is built."""
+    missing: tuple[Need, ...] = ()
+    """The optional needs that were neither found nor allowed."""
     isolated: bool = False
     """Whether nothing but `objects` may be used: neither scopes nor registries of the process."""
     options: Mapping[str, object] = field(default_factory=dict)
@@ -266,8 +270,8 @@ class Adapter(Protocol):
     """The payload versions that `unpack` reads, its own among them."""
     types: tuple[str, ...]
     """The types it takes, subclasses included, as dotted names, compared without importing."""
-    default: bool
-    """Whether it is the one to use for its types when the user names none."""
+    default: bool | tuple[str, ...]
+    """Whether it is the one to use for its types when the user names none; or for which of them."""
     deterministic: bool
     """Whether the same object gives the same bytes; false where the framework's own
     serializer does not."""

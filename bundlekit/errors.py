@@ -180,6 +180,18 @@ class Refused(BundleError, PermissionError):
     """The artifact asks for what is not allowed; nothing of it was imported or run."""
 
 
+class InferenceOnly(BundleError, NotImplementedError):
+    """The restored object predicts and does nothing else; the message says what to use instead."""
+
+
+class InvalidInputs(BundleError, TypeError, ValueError):
+    """Inputs are not those of the signature that is called; the message names which."""
+
+
+class UnknownSignature(BundleError, LookupError):
+    """The restored object has no signature of this name; the message lists those that it has."""
+
+
 class NotRestorable(BundleError, RuntimeError):
     """The framework could not rebuild the object from a sound artifact."""
 

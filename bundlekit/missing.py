@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bundlekit.errors import AmbiguousCustomObject, MissingCustomObjects
-from bundlekit.need import Names
+from bundlekit.errors import AmbiguousCustomObject, MissingCustomObjects, Refused
+from bundlekit.need import Names, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ def missing_objects(found: Sequence[Missing], trust: Trust) -> MissingCustomObje
     missing = list({one.need.identity: one for one in found}.values())
     needs = [one.need for one in missing]
     listed = "".join(
-        f"\n  {one.need.describe()} (by {one.need.travels}), used at {_few(one.need.where)}: "
+        f"\n  {one.need.describe()} (by {one.need.travels}), used at {some(one.need.where)}: "
         f"{one.reason}"
         for one in missing
     )
@@ -89,10 +89,30 @@ def _line(named: Iterable[Missing], run: Iterable[Missing], trust: Trust | None)
     names = dict.fromkeys(trust.imports if trust else ())
     names |= dict.fromkeys(str(one.need.reference) for one in named if one.by_name)
     code = bool(trust and trust.code) or any(one.by_code for one in run)
-    quoted = "[" + ", ".join(f'"{name}"' for name in names) + "]"
-    if code:
-        return f"trust=Trust({f'imports={quoted}, ' if names else ''}code=True)"
-    return f"trust={quoted}" if names else None
+    ops = dict.fromkeys(trust.ops if trust else ())
+    ops |= dict.fromkeys(one.need.name for one in (*named, *run) if one.need.is_op)
+    if not (code or ops):
+        return f"trust={_quoted(names)}" if names else None
+    said = [f"imports={_quoted(names)}"] if names else []
+    said += ["code=True"] if code else []
+    said += [f"ops={_quoted(ops)}"] if ops else []
+    return f"trust=Trust({', '.join(said)})"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+def refused_ops(ops: Sequence[Need], trust: Trust) -> Refused:
+    """Make the error that lists all operations that are not trusted, and the line that would do."""
+    listed = "".join(f"\n  {need.name}, in {some(need.where)}" for need in ops)
+    (line,) = trust_lines(Missing.all_of(ops), trust)
+    return Refused(
+        f"the artifact holds a program, with operations that are on no list of those that only "
+        f"compute:{listed}\nif you trust whoever wrote it, and know what they do here, pass {line}",
+        ops=tuple(need.name for need in ops),
+        where={need.name: need.where for need in ops},
+    )
 
 
 def ambiguous(key: str, fitting: list[Need]) -> AmbiguousCustomObject:
@@ -120,7 +140,3 @@ def _shortest(need: Need, told: Names) -> str:
     """Give the plainest name under which this need, and no other one, can be given."""
     names = (need.short_name, need.name, *need.keys[1:], *need.keys)
     return next((name for name in names if told.tell(name, need)), need.keys[0])
-
-
-def _few(where: Sequence[str]) -> str:
-    return ", ".join(where[:5]) + (f" and {len(where) - 5} more" if len(where) > 5 else "")

@@ -9,7 +9,7 @@ import msgspec
 from bundlekit.tensor_index import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 CODE_NAME = r"[0-9]{1,6}\.[A-Za-z0-9_]{1,64}"
@@ -32,7 +32,12 @@ class Need(Value, frozen=True, kw_only=True):
     class_name: str = ""
     """Its own name; for a function, the function's."""
     kind: str = "object"
-    """What it is in the framework's terms: `layer`, `loss`, `function`, …"""
+    """What it is in the framework's terms: `layer`, `loss`, `function`, …
+
+    Two kinds are met by trust alone, and never given or imported: a `lambda` without `code`, whose
+    bytecode the framework itself would run, and an `op`, an operation of a graph that is on no
+    list of those that only compute.
+    """
     module: str | None = None
     """The module that defines it."""
     qualname: str | None = None
@@ -47,6 +52,8 @@ class Need(Value, frozen=True, kw_only=True):
     """By value: what it is called in the code that the artifact carries. `None`: by reference."""
     where: tuple[str, ...] = ()
     """The places in the artifact that use it, in order."""
+    optional: bool = False
+    """Whether something less can be restored without it; what, the adapter says."""
 
     @property
     def short_name(self) -> str:
@@ -81,13 +88,29 @@ class Need(Value, frozen=True, kw_only=True):
         names = (self.code, home, self.name, self.short_name, self.class_name)
         return tuple(dict.fromkeys(name for name in names if name))
 
+    @property
+    def is_op(self) -> bool:
+        """Whether it is an operation of a graph, for `Trust(ops=[…])`."""
+        return self.kind == "op"
+
+    def summary(self) -> str:
+        """Say what it is, where it lives and how it travels, in one line."""
+        return self.describe() if self.is_op else f"{self.describe()}, by {self.travels}"
+
     def describe(self) -> str:
         """Say what it is and where it lives, in one line."""
+        if self.is_op:
+            return f"the operation {self.name} in {some(self.where)}"
         home = f"{self.module or 'an unknown module'}"
         home += f":{self.qualname}" if self.module and self.qualname else ""
         if self.distribution:
             home += f" of {self.distribution} {self.version}"
         return f"{self.name}, {self.kind} from {home}"
+
+
+def some(where: Sequence[str]) -> str:
+    """Name the first few places, and say how many more there are."""
+    return ", ".join(where[:5]) + (f" and {len(where) - 5} more" if len(where) > 5 else "")
 
 
 class Names:

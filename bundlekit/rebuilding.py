@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit import by_value, travel
 from bundlekit.errors import BundleError, UnknownOption, Unwritable
+from bundlekit.resolution import Found
 from bundlekit.unpacking import adapters_of, restore
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def require_rebuilt(obj: Any, packed: Packed) -> None:
         rebuilt = restore(
             payload,
             adapters_of(payload.part, packed.environment),
-            find=lambda asked: [{n: packed.objects[n] for n in p.needs} for p in asked],
+            find=lambda asked: [
+                Found({n: packed.objects[n] for n in p.needs if n in packed.objects}) for p in asked
+            ],
             isolated=True,
         )
     except BundleError as error:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit import by_value, travel
 from bundlekit.errors import BundleError, InvalidCustomObject, Refused
-from bundlekit.missing import Missing, ambiguous, missing_objects
+from bundlekit.missing import Missing, ambiguous, missing_objects, refused_ops
 from bundlekit.need import Names
 from bundlekit.source_code import digest_of
 from bundlekit.trusted_import import imported
@@ -51,9 +51,17 @@ class Asked:
     """The version of Python that wrote it."""
 
 
-def resolve(
-    asked: Sequence[Asked], given: Mapping[str, object], trust: Trust
-) -> list[dict[Need, object]]:
+class Found(dict["Need", object]):
+    """The classes and functions of one part, by need.
+
+    Attributes:
+        missing: the optional needs that were neither found nor allowed.
+    """
+
+    missing: tuple[Need, ...] = ()
+
+
+def resolve(asked: Sequence[Asked], given: Mapping[str, object], trust: Trust) -> list[Found]:
     """Find what all parts of an artifact need.
 
     Args:
@@ -63,28 +71,30 @@ def resolve(
         trust: what may be imported and run.
 
     Returns:
-        For each part, the objects by need. A raw lambda that may run has no entry; its framework
-        makes it.
+        For each part, the objects by need. A raw lambda that may run has no entry, since its
+        framework makes it, nor has an operation.
 
     Raises:
         MissingCustomObjects: all that was not found.
         AmbiguousCustomObject: a plain name that fits two different needs.
         InvalidCustomObject: what was given is no class or function.
-        Refused: code that is not trusted, or an import that is not what it says.
+        Refused: code or operations that are not trusted, or an import that is not what it says.
     """
-    chosen = _chosen(given, [need for part in asked for need in part.needs])
+    objects_of = [[need for need in part.needs if not _by_trust_alone(need)] for part in asked]
+    chosen = _chosen(given, [need for needs in objects_of for need in needs])
+    _refuse_ops(asked, trust)
     _refuse_lambdas(asked, trust)
-    found: list[dict[Need, object]] = []
+    found: list[Found] = []
     later: list[tuple[Asked, Need, dict[Need, object], str]] = []
     missing: list[Missing] = []
-    for part in asked:
-        objects: dict[Need, object] = {}
+    for part, needs in zip(asked, objects_of, strict=True):
+        objects = Found()
+        if not trust.code:
+            objects.missing = tuple(need for need in part.needs if _is_raw_lambda(need))
         found.append(objects)
-        names = Names(part.needs)
+        names = Names(needs)
         known = cache(part.known)  # looking takes a while, and most callers give everything
-        for need in part.needs:
-            if need.kind == "lambda" and not need.code:
-                continue
+        for need in needs:
             obj = chosen.get(need.identity)
             if obj is None:
                 obj = _seen(need, part, names, known)
@@ -92,7 +102,9 @@ def resolve(
                 objects[need] = _usable(need, obj)
                 continue
             route = _route(need, part, trust)
-            if isinstance(route, Missing):
+            if isinstance(route, Missing) and need.optional:
+                objects.missing += (need,)
+            elif isinstance(route, Missing):
                 missing.append(route)
             else:
                 later.append((part, need, objects, route))
@@ -241,12 +253,26 @@ def _bring(
     return missing
 
 
+def _by_trust_alone(need: Need) -> bool:
+    return need.is_op or _is_raw_lambda(need)
+
+
+def _is_raw_lambda(need: Need) -> bool:
+    return need.kind == "lambda" and not need.code
+
+
+def _refuse_ops(asked: Sequence[Asked], trust: Trust) -> None:
+    ops = [need for part in asked for need in part.needs if need.is_op]
+    if any(need.name not in trust.ops for need in ops):
+        raise refused_ops([need for need in ops if need.name not in trust.ops], trust)
+
+
 def _refuse_lambdas(asked: Sequence[Asked], trust: Trust) -> None:
     lambdas = [
         where
         for part in asked
         for need in part.needs
-        if need.kind == "lambda" and not need.code
+        if _is_raw_lambda(need) and not need.optional
         for where in need.where
     ]
     if lambdas and not trust.code:

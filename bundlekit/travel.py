@@ -118,6 +118,7 @@ def _describe(custom: CustomObject) -> Need:
         version=importlib.metadata.version(distribution) if distribution else None,
         source_sha256=digest_of(custom.obj),
         where=tuple(custom.where),
+        optional=custom.optional,
     )
 
 

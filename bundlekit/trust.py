@@ -14,6 +14,7 @@ from bundlekit.errors import InvalidTrust
 
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _NAME = re.compile(rf"{_DOTTED}(?::{_DOTTED})?")
+_OPERATION = re.compile(r"\w[\w>.\-/]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,8 @@ class Trust:
             (`acme.layers:Scale`) that may be imported. A package allows all modules below it.
         code: whether code that the artifact carries by value, lambdas among it, may run. It can do
             whatever you can do.
-        ops: operations of a graph that may run though they are on no list. No format that is read
-            so far has a graph.
+        ops: operations of a graph, such as `PrintV2`, that may run though they are on no list of
+            those that only compute.
         signers: who must have signed it. Signatures are not checked yet: an artifact is refused
             where this names anybody.
 
@@ -64,7 +65,7 @@ class Trust:
             )
         object.__setattr__(self, "imports", _names(imports, "imports"))
         object.__setattr__(self, "code", code)
-        object.__setattr__(self, "ops", _listed(ops, "ops"))
+        object.__setattr__(self, "ops", _operations(ops))
         object.__setattr__(self, "signers", _listed(signers, "signers"))
 
     @classmethod
@@ -118,6 +119,18 @@ def _names(value: object, field: str) -> tuple[str, ...]:
                 found=name,
             )
     return tuple(str(name) for name in names)
+
+
+def _operations(value: object) -> tuple[str, ...]:
+    ops = _listed(value, "ops")
+    for op in ops:
+        if not isinstance(op, str) or not _OPERATION.fullmatch(op):
+            raise InvalidTrust(
+                f"{op!r} cannot be trusted: it is not the name of an operation; name each, as in "
+                f"Trust(ops=['PrintV2']); nothing stands for all of them",
+                found=op,
+            )
+    return tuple(str(op) for op in ops)
 
 
 def _listed(value: object, field: str) -> tuple[str, ...]:

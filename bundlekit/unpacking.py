@@ -10,7 +10,7 @@ from bundlekit._registry import installed
 from bundlekit.adapter import Context, Payload
 from bundlekit.errors import Damaged, TooNew, TooOld
 from bundlekit.manifest import owner_of, part_prefix
-from bundlekit.resolution import Asked
+from bundlekit.resolution import Asked, Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,7 +74,7 @@ def restore(
     payload: Payload,
     adapters: Mapping[str, Installed],
     *,
-    find: Callable[[Sequence[Asked]], list[dict[Need, object]]],
+    find: Callable[[Sequence[Asked]], list[Found]],
     custom_objects: Mapping[str, object] | None = None,
     python: str | None = None,
     options: Mapping[str, object] | None = None,
@@ -116,6 +116,7 @@ def restore(
             custom_objects=custom_objects or {},
             needs=audited[id(payload)],
             objects=objects[id(payload)],
+            missing=objects[id(payload)].missing,
             isolated=isolated,
             options=options,
         )

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import Damaged, FrameworkMissing
-from bundlekit_keras.stored import Stored, StoredTensor, natural
+from bundlekit_keras.stored import Stored, StoredTensor, kind_in, natural
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -132,6 +132,7 @@ def _read(graph: Any, reader: Any) -> Stored:
         by_position=True,
         weights=tuple(tensors),
         optimizer=tuple(optimizer),
+        optimizer_kind=kind_in(optimizer),
         layers=layers,
         ordered=True,
     )

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 _WITH_VOCABULARY = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 
+FOREIGN_LOSSES = (
+    Loss(
+        what="random states",
+        why="files of Keras hold none; generators, as those of dropout, start anew",
+    ),
+)
+"""What no file of Keras' own holds of a model."""
+
 
 def describe(
     config: dict[str, Any],
@@ -51,6 +59,14 @@ def type_of(config: dict[str, Any], writer: Writer) -> str:
     """Give the type of the object that a config makes, as its writer called it."""
     module, name = config.get("module"), config.get("class_name")
     return f"{module or writer.package}.{name}"
+
+
+def optimizer_kind(config: dict[str, Any]) -> str | None:
+    """Give the class of the optimizer that a model was compiled with, by its config."""
+    compiling = config.get("compile_config")
+    optimizer = compiling.get("optimizer") if isinstance(compiling, dict) else None
+    found = optimizer.get("class_name") if isinstance(optimizer, dict) else optimizer
+    return found if isinstance(found, str) else None
 
 
 def require_vocabularies(

@@ -8,6 +8,7 @@ built from that; the arrays come from the file. A file that others wrote holds a
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -36,9 +37,15 @@ from bundlekit_keras import (
     random_state,
     scopes,
     stored,
-    v3,
+    writing,
 )
-from bundlekit_keras.described import describe, require_vocabularies, type_of
+from bundlekit_keras.described import (
+    FOREIGN_LOSSES,
+    describe,
+    optimizer_kind,
+    require_vocabularies,
+    type_of,
+)
 from bundlekit_keras.framework import environment, innermost, require_keras
 from bundlekit_keras.keras_file import CONFIG, METADATA
 from bundlekit_keras.parts import wanted_parts
@@ -73,8 +80,8 @@ class H5Adapter:
             NotBuilt: the model has not seen an input shape yet.
             Unwritable: H5 cannot hold it: a vocabulary that was adapted, a subclassed model, …
         """
-        v3.require_storable(obj)
-        written = v3.written(obj)
+        writing.require_storable(obj)
+        written = writing.written(obj)
         try:
             require_vocabularies(written.config, what="H5", remedy=_REMEDY)
         except NotRestorable as error:
@@ -82,7 +89,7 @@ class H5Adapter:
         data = _saved(obj)
         _require_whole(data, obj)
         out.add(MODEL, data, tensors=True)
-        v3.add_config(out, written.config, obj)
+        writing.add_config(out, written.config, obj)
         return Description(
             kind="model",
             name=obj.name,
@@ -118,6 +125,7 @@ class H5Adapter:
         config, writer = _read(payload)
         require_readable(writer)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
+            weights = replace(weights, optimizer_kind=optimizer_kind(config))
             if "into" in context.options:
                 return loading.load_into(weights, context.options)
             fresh = wanted_parts(context.options, ("config",)) == {"config"}
@@ -151,7 +159,7 @@ class H5Adapter:
         require_vocabularies(config, what=repr(foreign.name), remedy=remedy)
         return Adopted(
             members={MODEL: data},
-            description=describe(config, writer, resumes=resumes, losses=v3.FOREIGN_LOSSES),
+            description=describe(config, writer, resumes=resumes, losses=FOREIGN_LOSSES),
             type=type_of(raw, writer),
             written_by=str(writer),
         )

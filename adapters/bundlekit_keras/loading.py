@@ -132,6 +132,9 @@ def _state(stored: Stored, slots: list[Slot], target: Any) -> tuple[list[tuple[S
         return [], "none stored"
     if getattr(target, "optimizer", None) is None:
         return [], "left out: the model is not compiled"
+    if optimizer_state.is_another(stored.optimizer_kind, target.optimizer):
+        kind = type(target.optimizer).__name__
+        return [], f"left out: it is that of {stored.optimizer_kind}, and the model's is {kind}"
     groups: dict[str, list[StoredTensor]] = {}
     for one in stored.optimizer:
         groups.setdefault(one.group, []).append(one)

@@ -10,6 +10,7 @@ elsewhere, and the sweep in the tests found three optimizers that differ in more
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras.framework import require_keras
@@ -50,6 +51,26 @@ def aligned(
     elif _is(optimizer, "SGD") and shapes[: len(wanted)] == wanted:
         values = [one.read() for one in stored[: len(wanted)]]
     return None if values is None else _cast(values, slots)
+
+
+def is_another(kind: str | None, optimizer: Any) -> bool:
+    """Tell whether a state is that of another optimizer of Keras' than this one.
+
+    The lists of some are alike and mean different things: one array for each variable is the
+    momentum of `SGD` and the velocity of `RMSprop`.
+
+    Args:
+        kind: what the file calls the optimizer, a class's name or one made of it.
+        optimizer: the live one.
+    """
+    known = {name.lower() for name in vars(require_keras().optimizers)} - {"optimizer"}
+    stored, here = (_plain(name) for name in (kind or "", type(optimizer).__name__))
+    return stored in known and here in known and stored != here
+
+
+def _plain(kind: str) -> str:
+    base = kind.rpartition(">")[2].lower()
+    return re.sub(r"_\d+$", "", base).replace("_", "")
 
 
 def _has_rate(slots: Sequence[Slot]) -> bool:

@@ -50,6 +50,8 @@ class Stored:
     by_layer: bool
     weights: tuple[StoredTensor, ...]
     optimizer: tuple[StoredTensor, ...] = ()
+    optimizer_kind: str | None = None
+    """What the optimizer is called, where the file says so: a class or a name made of one."""
     layers: tuple[str, ...] = ()
     """By layer: the names of all layers, those without weights too, in the model's order."""
     by_position: bool = False
@@ -95,8 +97,10 @@ def _attributes(file: Any) -> set[str]:
 
 def _structural(files: list[Any], what: str) -> Stored:
     found: dict[str, StoredTensor] = {}
+    kind = None
     for file in files:
         for group, name, holder in _holders(file):
+            kind = name or kind if group == "optimizer" else kind
             for key in sorted(holder, key=natural):
                 dataset = holder[key]
                 if not hasattr(dataset, "shape"):
@@ -113,7 +117,7 @@ def _structural(files: list[Any], what: str) -> Stored:
     tensors = [replace(one, group=modern[one.group]) for one in ordered]
     optimizer = tuple(one for one in tensors if _first(one.group) == "optimizer")
     weights = tuple(one for one in tensors if _first(one.group) not in ("optimizer", "metrics"))
-    return Stored(by_layer=False, weights=weights, optimizer=optimizer)
+    return Stored(by_layer=False, weights=weights, optimizer=optimizer, optimizer_kind=kind)
 
 
 def _holders(file: Any) -> Iterator[tuple[str, str | None, Any]]:
@@ -185,9 +189,16 @@ def _by_layer(file: Any, what: str) -> Stored:
         by_layer=True,
         weights=tuple(weights),
         optimizer=tuple(optimizer),
+        optimizer_kind=kind_in(optimizer),
         layers=tuple(layers),
         ordered=True,
     )
+
+
+def kind_in(optimizer: Iterable[StoredTensor]) -> str | None:
+    """Read what an optimizer is called from the names of its variables: `Adam/m/dense/kernel`."""
+    named = (one.name.split("/")[0] for one in optimizer if one.name and "/" in one.name)
+    return next(named, None)
 
 
 def _of_group(parent: Any, name: str, what: str) -> list[StoredTensor]:

@@ -10,46 +10,47 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import (
     Adopted,
     Context,
-    CustomObject,
     Description,
     Foreign,
     Known,
-    Loss,
     Need,
     Out,
     Part,
     Payload,
 )
-from bundlekit.errors import BundleError, Damaged, NotBuilt, Unwritable
+from bundlekit.errors import Damaged
 from bundlekit_keras import (
     assembly,
     audit,
     custom_objects,
     defaults,
-    discovery,
     exclusive,
     fidelity,
-    internals,
     keras_file,
     legacy,
     loading,
-    nodes,
     random_state,
-    reload_check,
     scopes,
-    unwritable,
     variables,
+    writing,
 )
 from bundlekit_keras import stored as stored_weights
-from bundlekit_keras.described import describe, require_vocabularies, type_of
-from bundlekit_keras.framework import environment, innermost, require_keras
+from bundlekit_keras.described import (
+    FOREIGN_LOSSES,
+    describe,
+    optimizer_kind,
+    require_vocabularies,
+    type_of,
+)
+from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
 from bundlekit_keras.parts import wanted_parts
 from bundlekit_keras.signature import signature_of
@@ -59,13 +60,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, variables.MEMBER, random_state.MEMBER})
-
-FOREIGN_LOSSES = (
-    Loss(
-        what="random states",
-        why="files of Keras hold none; generators, as those of dropout, start anew",
-    ),
-)
 
 
 class KerasAdapter:
@@ -87,13 +81,13 @@ class KerasAdapter:
             NotBuilt: the model has not seen an input shape yet.
             Unwritable: Keras cannot save it, or would save something else.
         """
-        require_storable(obj)
-        made = written(obj)
+        writing.require_storable(obj)
+        made = writing.written(obj)
         out.add(WEIGHTS, made.weights, tensors=True)
         for path, data in made.assets.items():
             out.add(path, data)
         variables.pack(obj, out)
-        add_config(out, made.config, obj)
+        writing.add_config(out, made.config, obj)
         return Description(
             kind="model",
             name=obj.name,
@@ -140,7 +134,8 @@ class KerasAdapter:
         require_readable(writer)
         if "into" in context.options:
             with variables.opened(payload, WEIGHTS) as stored:
-                return loading.load_into(stored, context.options)
+                kind = optimizer_kind(_config(payload))
+                return loading.load_into(replace(stored, optimizer_kind=kind), context.options)
         fresh = wanted_parts(context.options, ("config",)) == {"config"}
         with exclusive.building, defaults.set_as(payload.json(METADATA)):
             if fresh:
@@ -200,90 +195,6 @@ def _assemble(payload: Payload, context: Context) -> Any:
     with stored_weights.opened(payload.read(WEIGHTS), WEIGHTS) as stored:
         assembly.fill(model, stored, payload)
     return model
-
-
-class Written(NamedTuple):
-    """What Keras writes of a model."""
-
-    config: dict[str, Any]
-    weights: bytes
-    assets: dict[str, bytes]
-    own: tuple[CustomObject, ...]
-    """The classes and functions in it that are not Keras' own."""
-
-
-def add_config(out: Out, config: dict[str, Any], model: Any) -> None:
-    """Add the config, and what Keras leaves out: defaults and the states of random generators."""
-    # Not canonical: the order of keys is the order of a model's outputs, and Keras writes NaN.
-    out.add(CONFIG, json.dumps(config, separators=(",", ":")).encode())
-    out.add_json(METADATA, {"keras_version": require_keras().__version__, **defaults.of(model)})
-    state = random_state.pack(model)
-    if state is not None:
-        out.add(random_state.MEMBER, state)
-
-
-def require_storable(model: Any) -> None:
-    """Refuse a model that is not built, or that Keras would store as another one.
-
-    Raises:
-        NotBuilt, Unwritable: naming the layers.
-    """
-    _require_built(model)
-    fidelity.require_storable(model)
-
-
-def _require_built(model: Any) -> None:
-    if not model.built:
-        raise NotBuilt(
-            f"the model {model.name!r} ({type(model).__name__}) is not built: it has no weights "
-            f"yet, so there is nothing to bundle; call it on data, model(x), or "
-            f"model.build(input_shape), first",
-            model=model.name,
-        )
-    waiting = fidelity.unbuilt_inside(model)
-    if waiting:
-        names = ", ".join(repr(layer.name) for layer in waiting)
-        raise NotBuilt(
-            f"the model {model.name!r} is built, and these layers in it are not: {names}; they "
-            f"have no weights yet, so there is nothing of them to bundle; call the model on data, "
-            f"model(x), first",
-            model=model.name,
-            layers=tuple(layer.name for layer in waiting),
-        )
-
-
-def written(model: Any) -> Written:
-    """Let Keras save a model in its v3 format, and find what in it is not Keras' own.
-
-    Raises:
-        Unwritable: Keras cannot save it, or could not load it again.
-    """
-    keras = require_keras()
-    marks = None
-    try:
-        with TemporaryDirectory(prefix="bundlekit-") as folder:
-            path = Path(folder) / "model.keras"
-            with internals.unchanged_names(), internals.marking() as marks:
-                keras.saving.save_model(model, path)
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read(CONFIG))
-                own = discovery.discover(config, model, marks)
-                if marks is not None:
-                    reload_check.require_readable(config, marks, own)
-                nodes.renumber_shared(config)
-                names = [name for name in archive.namelist() if name.startswith(ASSETS)]
-                assets = {name: archive.read(name) for name in names}
-                return Written(config, archive.read(WEIGHTS), assets, own)
-    except BundleError:
-        raise
-    except Exception as error:
-        if marks is not None and marks.failed:
-            raise unwritable.failed_at(marks.failed, error) from error
-        raise Unwritable(
-            f"Keras could not save the model {model.name!r} ({type(model).__name__}): "
-            f"{innermost(error)}; mend the class or the folder that is named",
-            model=model.name,
-        ) from error
 
 
 def _load(payload: Payload, context: Context) -> Any:

@@ -54,9 +54,11 @@ class WeightsAdapter:
         )
 
     def audit(self, payload: Payload) -> tuple[Need, ...]:
-        """Need nothing: arrays are arrays."""
-        with _opened(payload):
-            return ()
+        """Need nothing: arrays are arrays. A checkpoint is read by TensorFlow, and not here."""
+        if not checkpoint.is_one(payload.paths):
+            with _opened(payload):
+                pass
+        return ()
 
     def unpack(self, payload: Payload, context: Context) -> Any:
         """Give the arrays by path, or load them `into` a model.

@@ -58,6 +58,9 @@ def losses(obj: Any) -> tuple[Loss, ...]:
     inside = addresses.places(obj).values()
     names = sorted({owner.name for owner in inside if hasattr(owner, "get_vocabulary")})
     found = [Loss(what="architecture", why="weights only; the model to load them into is yours")]
+    if getattr(obj, "compiled", False):
+        why = "weights only; compile the model that they are loaded into"
+        found.append(Loss(what="compile arguments and optimizer state", why=why))
     if names:
         why = f"weights only; adapt {', '.join(names)} again, or use the adapter 'keras'"
         found.append(Loss(what="vocabularies", why=why))

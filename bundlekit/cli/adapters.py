@@ -25,6 +25,8 @@ def command() -> None:
         else:
             types = ", ".join(record.adapter.types)
             default = "by default" if record.adapter.default else "when named"
+            if isinstance(record.adapter.default, tuple):
+                default = f"by default for {', '.join(record.adapter.default)}"
             rows.append((record.name, f"{origin}\ntakes {types}, {default}"))
     show(rows)
     names = [record.name for record in registry.records]

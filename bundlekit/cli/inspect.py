@@ -43,8 +43,12 @@ def _needs(artifact: Artifact) -> Iterator[tuple[str, str]]:
 
     needs, unaudited = needs_of(payload_of(artifact, whole=False))
     if needs:
-        yield "needs", "\n".join(f"{need.describe()}, by {need.travels}" for need in needs)
-        ways = ["custom_objects={…}"] if any(need.kind != "lambda" for need in needs) else []
+        yield "needs", "\n".join(need.summary() for need in needs)
+        ways = (
+            ["custom_objects={…}"]
+            if any(need.kind not in ("lambda", "op") for need in needs)
+            else []
+        )
         yield "to allow", "\nor ".join([*ways, *trust_lines(Missing.all_of(needs))])
     if unaudited:
         yield "not audited", f"{', '.join(unaudited)}: no adapter here; its needs are as it says"

@@ -19,7 +19,7 @@ def command(file: str) -> None:
         ("digest", checked.digest),
     ]
     if checked.needs:
-        needs = (f"{need.describe()}, by {need.travels}" for need in checked.needs)
+        needs = (need.summary() for need in checked.needs)
         rows.append(("takes", "\n".join(needs)))
     if checked.unaudited:
         rows.append(("not audited", f"no adapter here for {', '.join(checked.unaudited)}"))

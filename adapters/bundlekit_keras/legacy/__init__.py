@@ -14,6 +14,7 @@ for functions of TensorFlow, and `compiling` the arguments of `compile`.
 """
 
 from bundlekit_keras.legacy.compiling import modern_compile_config
+from bundlekit_keras.legacy.layer_names import layer_name
 from bundlekit_keras.legacy.migration import modern
 
-__all__ = ["modern", "modern_compile_config"]
+__all__ = ["layer_name", "modern", "modern_compile_config"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras.legacy import rules, table
+from bundlekit_keras.legacy import refusing, rules, table
 
 if TYPE_CHECKING:
     from bundlekit_keras.legacy.era import Era
@@ -30,6 +30,8 @@ def settle(config: dict[str, Any], own: Name, era: Era, place: Place) -> None:
     """
     if not era.keras_2:
         return
+    if own.full in table.CHANGED:
+        raise refusing.no_such_class(place, own.class_name, table.CHANGED[own.full])
     of_class = table.CLASSES.get(own.full, {})
     of_kind = table.KINDS.get(own.kind, {})
     what = f"the {own.class_name} {config.get('name', '')!r}"

@@ -50,3 +50,27 @@ def reduction(config: dict[str, Any], place: Place) -> None:
     """Say which reduction `auto` is: in `compile` and `fit` always the same."""
     if config["reduction"] == "auto":
         config["reduction"] = "sum_over_batch_size"
+
+
+def bins(config: dict[str, Any], place: Place) -> None:
+    """Write the bins of the oldest `Discretization` as either of what they were."""
+    value = config.pop("bins")
+    config["bin_boundaries" if isinstance(value, list) else "num_bins"] = value
+
+
+def functions(config: dict[str, Any], place: Place) -> None:
+    """Write the functions of a `Lambda` that were given by name as nodes; the rest is bytecode.
+
+    Bytecode stays the list that it was, which the audit refuses.
+    """
+    del config["function_type"]
+    for key in ("function", "output_shape", "mask"):
+        module = config.pop("module" if key == "function" else f"{key}_module", None)
+        config.pop(f"{key}_type", None)
+        if isinstance(config.get(key), str):
+            config[key] = {
+                "module": module if isinstance(module, str) else "builtins",
+                "class_name": "function",
+                "config": config[key],
+                "registered_name": "function",
+            }

@@ -1,4 +1,4 @@
-"""How the layers of a Functional or Sequential model are connected, in today's form.
+"""How the layers of a Functional model are connected, in today's form.
 
 Keras 2 wrote a call as a nest of `[layer, node, tensor, keyword arguments]`, in which a tensor
 among the keyword arguments is `[layer, node, tensor]`. Keras 3 writes positional and keyword
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras.legacy.refusing import malformed
+from bundlekit_keras.legacy import operations
+from bundlekit_keras.legacy.refusing import malformed, not_expressible
 from bundlekit_keras.nodes import Place
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ CONSTANT = "_CONSTANT_VALUE"
 """What Keras 2 wrote as the layer of a first argument that comes from no layer."""
 _MOST_LEVELS = 50
 """Nesting of one call's arguments; honest ones have a few, and this walk recurses."""
+_WITH_STATES = frozenset(
+    {"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"}
+)
+"""Layers that were called on a list of a sequence and its initial states."""
 
 
 def is_graph(config: object) -> bool:
@@ -37,6 +42,7 @@ def connect(config: dict[str, Any], era: Era, place: Place) -> None:
     """Rewrite the calls, inputs and outputs of a Functional model's config, in place.
 
     Raises:
+        NotRestorable: a layer is a function of TensorFlow that Keras 3 has nothing like.
         Damaged: they are in no form that Keras writes.
     """
     layers: dict[str, dict[str, Any]] = {}
@@ -46,16 +52,23 @@ def connect(config: dict[str, Any], era: Era, place: Place) -> None:
     if era.wraps_single_tensors:
         for key in ("input_layers", "output_layers"):
             config[key] = _single(config[key])
-    calls = Place(place, "layers")
-    for index, layer in enumerate(config["layers"]):
-        if isinstance(layer, dict) and isinstance(layer.get("inbound_nodes"), list):
-            here = Place(Place(calls, index), "inbound_nodes")
-            layer["inbound_nodes"] = [
-                _call(call, layers, here) if is_old_call(call) else call
-                for call in layer["inbound_nodes"]
-            ]
+    place = Place(place, "layers")
+    old = [
+        (layer, Place(Place(place, index), "inbound_nodes"))
+        for index, layer in enumerate(config["layers"])
+        if isinstance(layer, dict)
+        and isinstance(layer.get("inbound_nodes"), list)
+        and any(map(is_old_call, layer["inbound_nodes"]))
+    ]
+    if old:
+        _renumber(config, layers, [layer["inbound_nodes"] for layer, _ in old])
+    for layer, here in old:
+        layer["inbound_nodes"] = [
+            _call(call, layers, layer, here) if is_old_call(call) else call
+            for call in layer["inbound_nodes"]
+        ]
     if era.keras_2:
-        _renumber(config, layers)
+        operations.rewrite(config, place)
 
 
 def is_old_call(call: object) -> bool:
@@ -73,10 +86,10 @@ def tensor(layer: str, node: int, index: int) -> dict[str, Any]:
     }
 
 
-def _single(tensors: object) -> object:
+def _single(tensors: Any) -> Any:
     """Take one tensor out of its list."""
     single = isinstance(tensors, list) and len(tensors) == 1 and _is_tensor(tensors[0])
-    return tensors[0] if single and isinstance(tensors, list) else tensors
+    return tensors[0] if single else tensors
 
 
 def _is_tensor(value: object) -> bool:
@@ -89,7 +102,9 @@ def _is_tensor(value: object) -> bool:
     )
 
 
-def _call(call: object, layers: Mapping[str, object], place: Place) -> dict[str, Any]:
+def _call(
+    call: object, layers: Mapping[str, object], layer: Mapping[str, Any], place: Place
+) -> dict[str, Any]:
     """Turn a call of Keras 2 into arguments."""
     kwargs: dict[str, Any] = {}
 
@@ -105,11 +120,18 @@ def _call(call: object, layers: Mapping[str, object], place: Place) -> dict[str,
     def second(leaf: list[Any]) -> object:
         return tensor(*leaf[:3]) if leaf[0] in layers else leaf
 
-    # A list of one tensor and a tensor are written alike, except where a layer says otherwise.
     argument = _map(call, first, place)
-    if isinstance(argument, list) and len(argument) == 1 and not _is_tensor(call):
-        argument = argument[0]
     named = {key: _map(value, second, place) for key, value in kwargs.items()}
+    if isinstance(argument, list) and not operations.is_function(layer):
+        if len(argument) == 1:  # a tensor and a list of one are written alike
+            argument = argument[0]
+        elif layer.get("class_name") in _WITH_STATES and argument:
+            named["initial_state"] = argument[1:]
+            argument = argument[0]
+    if layer.get("class_name") in _WITH_STATES and named.pop("constants", None) is not None:
+        raise not_expressible(
+            place, "the call", "constants", kwargs["constants"], "Keras 3 gives cells no constants"
+        )
     return {"args": [argument], "kwargs": named}
 
 
@@ -126,29 +148,29 @@ def _map(value: object, change: Callable[[list[Any]], object], place: Place, dep
     return value
 
 
-def _renumber(config: dict[str, Any], layers: Mapping[str, dict[str, Any]]) -> None:
-    """Count the calls of nested Sequential models from zero, in place.
+def _renumber(
+    config: dict[str, Any], layers: Mapping[str, dict[str, Any]], calls: list[Any]
+) -> None:
+    """Count the calls of nested models as Keras 3 does, in place.
 
     Keras 2 counted them from one where the model was made with an input, as that made a first
-    call of its own; Keras 3 does so for Functional models alone. Each call in a config is used,
-    so the lowest number that occurs is the first.
+    call of its own. Keras 3 counts from zero, except that outputs of the model around count the
+    calls of a Functional model from one. Each call in a config is used, so the lowest number that
+    occurs is the first.
     """
-    sequential = {name for name, node in layers.items() if node.get("class_name") == "Sequential"}
-    if not sequential:
-        return
-    used: dict[str, list[list[Any]]] = {}
-    calls = [node.get("inbound_nodes") for node in layers.values()]
-    pending: list[object] = [config["input_layers"], config["output_layers"], *calls]
+    used: dict[str, list[tuple[list[Any], bool]]] = {}
+    ends = (config["input_layers"], config["output_layers"])
+    pending: list[tuple[Any, bool]] = [(calls, True), *((end, False) for end in ends)]
     while pending:
-        value = pending.pop()
+        value, inside = pending.pop()
+        if _is_tensor(value) and value[0] in layers:
+            used.setdefault(value[0], []).append((value, inside))
         if isinstance(value, list):
-            if _is_tensor(value) and value[0] in sequential:
-                used.setdefault(value[0], []).append(value)
-            else:
-                pending.extend(value)
+            pending.extend((inner, inside) for inner in value)
         elif isinstance(value, dict):
-            pending.extend(value.values())
-    for tensors in used.values():
-        first = min(found[1] for found in tensors)
-        for found in tensors:
-            found[1] -= first
+            pending.extend((inner, inside) for inner in value.values())
+    for name, tensors in used.items():
+        first = min(found[1] for found, _ in tensors)
+        for found, inside in tensors if first > 0 else ():
+            if inside or layers[name].get("class_name") == "Sequential":
+                found[1] -= first

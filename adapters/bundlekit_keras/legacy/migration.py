@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import nodes
-from bundlekit_keras.legacy import compiling, graph, naming, refusing, sequential
+from bundlekit_keras.legacy import compiling, graph, layer_names, naming, refusing, sequential
 from bundlekit_keras.legacy.arguments import settle, settle_users
 from bundlekit_keras.legacy.copying import copied
 from bundlekit_keras.legacy.era import Era, era_of
@@ -78,7 +78,7 @@ def migrate(holder: Any, key: Any, slot: str | None, era: Era, *, keras: bool) -
         value = task.holder[task.key]
         if isinstance(value, str):
             if task.slot is not None and task.keras:
-                task.holder[task.key] = naming.text(value, task.slot, era, _place(task))
+                task.holder[task.key] = naming.text(value, task.slot, era, _dtype(task.holder))
         elif isinstance(value, dict | list):
             pending.extend(reversed(list(_inside(task, value, era))))
 
@@ -109,7 +109,11 @@ def _inside(task: _Task, value: Any, era: Era) -> Iterator[_Task]:
         settle_users(config, task.slot, era, place)
     if task.layer and era.keras_2:
         value.pop("build_config", None)  # they are built when they are called
+    if era.keras_2 and isinstance(config.get("name"), str) and task.slot in (None, "layer"):
+        config["name"] = layer_names.layer_name(config["name"])
     if graph.is_graph(config):
+        if era.keras_2:
+            layer_names.rename(config)
         graph.connect(config, era, at)
     elif own is not None and own.class_name == "Sequential":
         sequential.begin(config)
@@ -127,6 +131,10 @@ def _inside(task: _Task, value: Any, era: Era) -> Iterator[_Task]:
 def _function_slot(own: Name | None, key: str) -> str | None:
     """Tell what a wrapper of a function wraps."""
     return f"{own.kind}_function" if own is not None and key == "fn" else None
+
+
+def _dtype(holder: Any) -> object:
+    return holder.get("dtype") if isinstance(holder, dict) else None
 
 
 def _place(task: _Task) -> Place:

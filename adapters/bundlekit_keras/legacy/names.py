@@ -49,6 +49,12 @@ _ALSO = {
     ("policy", "FloatDTypePolicy"): "keras",
     ("loss", "LossFunctionWrapper"): "keras.src.losses.losses",
 }
+_OF_APPLICATIONS = {
+    "CustomScaleLayer": frozenset({"scale"}),
+    "LayerScale": frozenset({"init_values", "projection_dim"}),
+    "StochasticDepth": frozenset({"drop_path_rate"}),
+}
+"""Layers inside of `keras.applications`, with all arguments of their own."""
 _INSTEAD: Mapping[str, tuple[str, ...]] = {
     # Where an instance of another kind is as good: a layer as an activation, a loss as a metric.
     "activation": ("layer", "operation"),
@@ -86,6 +92,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
         "BatchNormalizationV1": "BatchNormalization",
         "BatchNormalizationV2": "BatchNormalization",
         "SyncBatchNormalization": "BatchNormalization",
+        "ThresholdedReLU": "ReLU",
     },
     "initializer": {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"},
     "optimizer": {
@@ -149,6 +156,16 @@ def find(class_name: str, kind: str | None) -> Name | None:
         if module is not None:
             return Name(module, short, one)
     return None
+
+
+def of_applications(class_name: str, config: Mapping[str, object]) -> Name | None:
+    """Give the layer of `keras.applications` that a node is; a user's may have the same name."""
+    own = frozenset(config.keys() - {"name", "trainable", "dtype", "batch_input_shape"})
+    if _OF_APPLICATIONS.get(class_name) != own:
+        return None
+    homes = (name.rpartition(".") for name in allowlist.allowed().classes)
+    found = [home for home, _, short in homes if short == class_name]
+    return Name(found[0], class_name, "layer") if len(found) == 1 else None
 
 
 def is_known_text(text: str, kind: str) -> bool:

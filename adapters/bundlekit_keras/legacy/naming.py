@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import allowlist, nodes
-from bundlekit_keras.legacy import names, refusing
+from bundlekit_keras.legacy import activations, names, refusing
 from bundlekit_keras.legacy.names import Name
-from bundlekit_keras.legacy.table import ACTIVATIONS, GONE
+from bundlekit_keras.legacy.table import GONE
 
 if TYPE_CHECKING:
     from bundlekit_keras.legacy.era import Era
@@ -33,17 +33,18 @@ def name(node: dict[str, Any], slot: str | None, era: Era, place: Place) -> Name
             return Name(module, class_name, kind or slot or "layer")
         found = names.find(class_name, slot) if slot else None
         found = found or names.find(class_name, kind)
+        found = found or names.of_applications(class_name, node["config"])
     elif "module" in node:
         return None
     else:
         found = _of_no_module(node, slot)
-        if found is None and class_name not in GONE:
+        if found is None and not (era.keras_2 and class_name in GONE):
             node["module"] = None
             node["class_name"] = class_name.rpartition(">")[2]
             node.setdefault("registered_name", class_name)
             return None
     if found is None:
-        if class_name in GONE:
+        if era.keras_2 and class_name in GONE:
             raise refusing.no_such_class(place, class_name, GONE[class_name])
         return None
     node["module"], node["class_name"], node["registered_name"] = *found[:2], None
@@ -60,7 +61,8 @@ def _of_no_module(node: dict[str, Any], slot: str | None) -> Name | None:
         operation = names.find(class_name, "operation") if "name" in node else None
         if operation is not None:
             return operation
-    return names.find(class_name, slot or _looks_like(config))
+    found = names.find(class_name, slot or _looks_like(config))
+    return found or names.of_applications(class_name, config)
 
 
 def _looks_like(config: dict[str, Any]) -> str | None:
@@ -79,17 +81,19 @@ def function(node: dict[str, Any]) -> None:
     node.setdefault("registered_name", nodes.FUNCTION)
 
 
-def text(value: str, slot: str, era: Era, place: Place) -> Any:
+def text(value: str, slot: str, era: Era, dtype: object = None) -> Any:
     """Give what a text in a slot of Keras' own means: itself, or the node of a function.
 
     A text that Keras does not resolve is the name of a user's function.
 
-    Raises:
-        NotRestorable: it meant something in Keras 2 that Keras 3 cannot express.
+    Args:
+        value: the text.
+        slot: the kind of what stands there.
+        era: who wrote it.
+        dtype: that of the layer whose argument it is.
     """
-    if slot == "activation" and era.keras_2 and value in ACTIVATIONS:
-        rule = ACTIVATIONS[value]
-        raise refusing.not_expressible(place, "the layer", str(place.key), value, rule.because)
+    if slot == "activation" and era.keras_2 and value in activations.ANOTHER:
+        return activations.ANOTHER[value](dtype)
     kind, _, wrapped = slot.partition("_")
     if names.is_known_text(value, kind) and not wrapped:
         return value

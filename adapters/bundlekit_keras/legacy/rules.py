@@ -75,14 +75,14 @@ def apply(rule: Rule, argument: str, config: dict[str, Any], what: str, place: P
     elif isinstance(rule, Converted):
         rule.by(config, place)
     elif isinstance(rule, Dropped):
-        if rule.harmless is not None and not _among(value, rule.harmless):
+        if rule.harmless is not None and not among(value, rule.harmless):
             raise refusing.not_expressible(place, what, argument, value, rule.because)
         del config[argument]
-    elif _among(value, rule.refused):
+    elif among(value, rule.refused):
         raise refusing.not_expressible(place, what, argument, value, rule.because)
 
 
-def _among(value: object, values: tuple[object, ...]) -> bool:
-    # True is no 1 here, and 1 is 1.0.
+def among(value: object, values: tuple[object, ...]) -> bool:
+    """Tell whether a value is one of some; true is no 1 here, and 1 is 1.0."""
     plain = value if not isinstance(value, dict) else value.get("config")
     return any(plain == one and isinstance(plain, bool) == isinstance(one, bool) for one in values)

@@ -1,0 +1,225 @@
+"""The audit of what Keras 2 wrote beside a program: an allowlist of what its loader may make.
+
+tf_keras finds a class by its name, among its own and the user's, calls functions of TensorFlow by
+their public names, and runs the bytecode of lambdas. Here every class, function and symbol is
+looked at before tf_keras sees any. What is not tf_keras' own is a need. Where the program can
+predict without it, the need is optional: it is not given, the model comes back for inference.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bundlekit.adapter import Need
+from bundlekit.errors import Damaged, Refused
+from bundlekit_tensorflow import keras_metadata
+from bundlekit_tensorflow.audit import OPERATION
+from bundlekit_tensorflow.keras_metadata import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bundlekit.manifest import Part
+    from bundlekit.source import Buffer
+    from bundlekit_tensorflow.program import Program
+
+_STRUCTURES = frozenset(
+    {"__tuple__", "__ellipsis__", "__bytes__", "TensorShape", "ListWrapper", "DictWrapper"}
+)
+_TYPES = frozenset({"tf.TensorSpec", "tf.RaggedTensorSpec", "tf.SparseTensorSpec"})
+_CALLS_SYMBOLS = frozenset({"TFOpLambda", "SlicingOpLambda"})
+_CALLS_ATTRIBUTES = frozenset(
+    {"ClassMethod", "InstanceMethod", "InstanceProperty", "TensorFlowOpLayer"}
+)
+_OPENS_FILES = frozenset({"IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"})
+_REFERENCE = re.compile(
+    r"(\w*_)?(activation|initializer|regularizer|constraint|optimizer|loss|fn)"
+    r"|(weighted_)?metrics"
+)
+_REGISTERED = re.compile(r"[\w.]{1,200}>[\w.<>]{1,200}")
+_NO_OBJECTS = (OPERATION, "lambda")
+_KINDS = {
+    "_tf_keras_metric": "metric",
+    "_tf_keras_model": "model",
+    "_tf_keras_network": "model",
+    "_tf_keras_sequential": "model",
+}
+
+
+class Names(NamedTuple):
+    """What a file of names holds."""
+
+    classes: frozenset[str]
+    functions: frozenset[str]
+    symbols: frozenset[str]
+    """Public names of functions of TensorFlow, below `tf.`."""
+
+
+@cache
+def allowed() -> Names:
+    """Give tf_keras' own classes and functions, and TensorFlow's that only compute.
+
+    The data, `keras_names.txt`, are written by `tools/tf_keras_names.py`, which holds the rule.
+    """
+    text = Path(__file__).with_name("keras_names.txt").read_text(encoding="utf-8")
+    kinds: dict[str, set[str]] = {"class": set(), "function": set(), "symbol": set()}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            kind, name = line.split(" ")
+            kinds[kind].add(name)
+    return Names(*(frozenset(kinds[kind]) for kind in ("class", "function", "symbol")))
+
+
+def needs(data: Buffer, program: Program, part: Part) -> tuple[Need, ...]:
+    """Give what making the Keras model again takes besides tf_keras.
+
+    Args:
+        data: `keras_metadata.pb`.
+        program: the program beside it.
+        part: what the manifest says, to tell where needs come from.
+
+    Raises:
+        Refused: it names a module to import.
+        Damaged: it is none, or the manifest contradicts it.
+    """
+    optional = can_predict(program)
+    places: dict[str, dict[str, None]] = {}
+    kinds: dict[str, str] = {}
+    for one in keras_metadata.parse(data):
+        for name, kind in _object(one):
+            places.setdefault(name, {})[one.path] = None
+            kinds[name] = max(kind, kinds.get(name, kind), key=_exactness)
+    declared = {record.name: record for record in part.custom_objects}
+    if len(declared) != len(part.custom_objects):
+        raise Damaged("the manifest declares two custom objects of one name")
+    for record in part.custom_objects:
+        kind = kinds.pop(record.name, OPERATION)
+        is_keras = (record.module or "").partition(".")[0] in ("keras", "tf_keras", "tensorflow")
+        if kind in _NO_OBJECTS or record.optional != optional or is_keras:
+            raise Damaged(
+                f"the manifest declares {record.describe()}, and {METADATA} does not need that",
+                name=record.name,
+            )
+    undeclared = (_need(name, kinds[name], places[name], optional) for name in sorted(kinds))
+    return (*part.custom_objects, *undeclared)
+
+
+def _exactness(kind: str) -> int:
+    """Rank what is said of one name in several places: a class of a kind, a class, a function."""
+    return ("function", "object").index(kind) if kind in ("function", "object") else 2
+
+
+def can_predict(program: Program) -> bool:
+    """Tell whether the program has a function to call, without Keras making the model."""
+    children = program.things[0].children if program.things else {}
+    place = children.get("signatures")
+    if place is None or not 0 <= place < len(program.things):
+        return False
+    return bool(program.things[place].children)
+
+
+def _need(name: str, kind: str, where: dict[str, None], optional: bool) -> Need:
+    short = name.rpartition(">")[2]
+    is_object = kind not in _NO_OBJECTS
+    return Need(
+        name=name,
+        class_name=short if is_object else "",
+        kind=kind,
+        where=tuple(where),
+        optional=optional,
+    )
+
+
+def _object(one: keras_metadata.KerasObject) -> Iterator[tuple[str, str]]:
+    """Yield name and kind of what an object needs."""
+    kind = _KINDS.get(one.identifier, "layer")
+    yield from _class(one.config, kind, one.path)
+    for key, value in one.config.items():
+        if key not in ("class_name", "config"):
+            yield from _walk(value, key, one.path, within_compile=key == "training_config")
+
+
+def _walk(
+    value: Any, key: str, path: str, *, within_compile: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Look at everything in a config: classes, names of functions, lambdas."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            yield from _class(value, "object", path)
+        for name, child in value.items():
+            if "class_name" in value and name in ("config", "class_name", "registered_name"):
+                continue
+            # In what `compile` was given, dicts and lists hold references by outputs' names.
+            inherits = within_compile and not _REFERENCE.fullmatch(name) and key != ""
+            yield from _walk(child, key if inherits else name, path, within_compile=within_compile)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _walk(child, key, path, within_compile=within_compile)
+    elif isinstance(value, str):
+        yield from _text(value, key)
+
+
+def _text(value: str, key: str) -> Iterator[tuple[str, str]]:
+    names = allowed()
+    if value in names.functions or value in names.classes:
+        return
+    if _REGISTERED.fullmatch(value) or (_REFERENCE.fullmatch(key) and value):
+        yield value, "function"
+
+
+def _class(node: dict[str, Any], kind: str, path: str) -> Iterator[tuple[str, str]]:
+    """Look at a node that names a class, and at its config."""
+    name, config, module = node.get("class_name"), node.get("config"), node.get("module")
+    if not isinstance(name, str) or not isinstance(module, str | None):
+        raise Damaged(f"{METADATA} has a node without a plain class_name at {path}", where=path)
+    if module is not None and module.partition(".")[0] not in ("keras", "tf_keras", "builtins"):
+        raise Refused(
+            f"{METADATA} names the module {module!r} at {path}, which loading would import; "
+            f"classes are found by their registered names here",
+            where=path,
+            module=module,
+        )
+    if name in _STRUCTURES:
+        return
+    if name == "TypeSpec":
+        if node.get("type_spec") not in _TYPES:
+            yield f"type {node.get('type_spec')}", OPERATION
+        return
+    if name == "CompositeTensor" or name in _CALLS_ATTRIBUTES:
+        yield name, OPERATION
+    elif name == "__lambda__":
+        yield "<lambda>", "lambda"
+    elif name == "function":
+        yield from _text(str(config), "fn")
+    elif name in _CALLS_SYMBOLS:
+        yield from _symbol(config)
+    elif name not in allowed().classes:
+        yield name, kind
+    if name == "Lambda":
+        yield from _lambda(config)
+    vocabulary = config.get("vocabulary") if isinstance(config, dict) else None
+    if name.rpartition(">")[2] in _OPENS_FILES and isinstance(vocabulary, str):
+        yield f"read {vocabulary}", OPERATION
+    yield from _walk(config, "", path)
+
+
+def _symbol(config: Any) -> Iterator[tuple[str, str]]:
+    symbol = config.get("function") if isinstance(config, dict) else None
+    if symbol not in allowed().symbols:
+        yield f"tf.{symbol}", OPERATION
+
+
+def _lambda(config: Any) -> Iterator[tuple[str, str]]:
+    """Look at the functions of a Lambda layer: by name, or as bytecode."""
+    if not isinstance(config, dict):
+        return
+    for key in ("function", "output_shape", "mask"):
+        value, how = config.get(key), config.get(f"{key}_type", "")
+        is_code = isinstance(value, list | dict) and key != "output_shape"
+        if how == "lambda" or is_code:
+            yield "<lambda>", "lambda"
+        elif how == "function" and isinstance(value, str) and value not in allowed().functions:
+            yield value, "function"
