@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,12 @@ from bundlekit_tensorflow.framework import is_a, tf_keras
 from bundlekit_tensorflow.quiet import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from bundlekit.adapter import Context, CustomObject, Need, Payload
     from bundlekit.source import Buffer
 
+_ADDED = frozenset({"AddLoss", "AddMetric"})
 _UNDECLARED = Part(adapter="", payload_version=1, distribution="", type="", kind="")
 
 
@@ -36,7 +38,15 @@ def written(model: Any) -> bytes:
         Unwritable: it cannot write the model, or reads another one.
     """
     keras = tf_keras()
-    with TemporaryDirectory(prefix="bundlekit-") as folder, unchanged.process(), quiet():
+    added = [layer.name for layer in model.layers if type(layer).__name__ in _ADDED]
+    if added:
+        raise Unwritable(
+            f"H5 does not keep what add_loss and add_metric added to the model {model.name!r} "
+            f"({', '.join(added)}); use the adapter 'tf-savedmodel'",
+            model=model.name,
+            layers=tuple(added),
+        )
+    with TemporaryDirectory(prefix="bundlekit-") as folder, unchanged.process(), _silent():
         path = Path(folder) / "model.h5"
         try:
             keras.models.save_model(model, path, save_format="h5")
@@ -111,6 +121,14 @@ def loaded(payload: Payload, context: Context, files: Mapping[str, Buffer], reas
                 type=payload.part.type,
                 cause=str(error),
             ) from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep the saver's advice away, to save in another format."""
+    with quiet(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+        yield
 
 
 def _file(folder: Path, files: Mapping[str, Buffer]) -> Path:

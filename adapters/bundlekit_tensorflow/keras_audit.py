@@ -56,6 +56,8 @@ class Names(NamedTuple):
     functions: frozenset[str]
     symbols: frozenset[str]
     """Public names of functions of TensorFlow, below `tf.`."""
+    identifiers: frozenset[str]
+    """The names of the classes in lower case, as `compile` takes them: `adam`."""
 
 
 @cache
@@ -70,7 +72,8 @@ def allowed() -> Names:
         if not line.startswith("#"):
             kind, name = line.split(" ")
             kinds[kind].add(name)
-    return Names(*(frozenset(kinds[kind]) for kind in ("class", "function", "symbol")))
+    names = [frozenset(kinds[kind]) for kind in ("class", "function", "symbol")]
+    return Names(*names, frozenset(name.lower() for name in kinds["class"]))
 
 
 def needs(data: Buffer, program: Program, part: Part) -> tuple[Need, ...]:
@@ -189,7 +192,7 @@ def _walk(
 
 def _text(value: str, key: str) -> Iterator[tuple[str, str]]:
     names = allowed()
-    if value in names.functions or value in names.classes:
+    if value in names.functions or value.lower() in names.identifiers:
         return
     if _REGISTERED.fullmatch(value) or (_REFERENCE.fullmatch(key) and value):
         yield value, "function"
