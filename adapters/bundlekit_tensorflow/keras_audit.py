@@ -72,8 +72,12 @@ def allowed() -> Names:
         if not line.startswith("#"):
             kind, name = line.split(" ")
             kinds[kind].add(name)
-    names = [frozenset(kinds[kind]) for kind in ("class", "function", "symbol")]
-    return Names(*names, frozenset(name.lower() for name in kinds["class"]))
+    return Names(
+        classes=frozenset(kinds["class"]),
+        functions=frozenset(kinds["function"]),
+        symbols=frozenset(kinds["symbol"]),
+        identifiers=frozenset(name.lower() for name in kinds["class"]),
+    )
 
 
 def needs(data: Buffer, program: Program, part: Part) -> tuple[Need, ...]:
