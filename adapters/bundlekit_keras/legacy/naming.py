@@ -82,6 +82,8 @@ def _looks_like(config: dict[str, Any]) -> str | None:
 def function(node: dict[str, Any]) -> None:
     """Name the function of a node, in place; Keras finds its own by their name alone."""
     module = node.get("module")
+    if not isinstance(node["config"], str):
+        return
     bare = node["config"] in allowlist.allowed().bare_functions
     if ("module" not in node or names.of_keras(module)) and bare:
         node["module"] = "builtins"
