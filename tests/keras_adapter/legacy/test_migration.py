@@ -163,6 +163,17 @@ def test_hard_sigmoid_of_keras_2_is_its_own_also_when_the_model_is_saved_again(
     np.testing.assert_allclose(again(x), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_shared_objects_of_two_nested_models_stay_apart() -> None:
+    layer = {**dense(), "name": "d", "shared_object_id": 3, "inbound_nodes": []}
+    config = {"name": "f", "layers": [layer, layer], "input_layers": [], "output_layers": []}
+    inner = {"class_name": "Functional", "config": config}
+    found = modern(sequential(inner, inner), written_by="2.12.0")
+    first, second = (model["config"]["layers"] for model in found["config"]["layers"])
+    assert first[0]["shared_object_id"] == first[1]["shared_object_id"]
+    assert first[0]["shared_object_id"] != second[0]["shared_object_id"]
+    assert modern(found, written_by="2.12.0") == found
+
+
 def test_deep_nesting_is_no_matter() -> None:
     config = dense(batch_input_shape=[None, 4])
     for _ in range(400):
