@@ -21,6 +21,13 @@ def one_axis(config: dict[str, Any], place: Place) -> None:
         )
 
 
+def renorm(config: dict[str, Any], place: Place) -> None:
+    """Leave out batch renormalization where it is off; not every Keras 3 has it."""
+    if not config["renorm"]:
+        for key in ("renorm", "renorm_clipping", "renorm_momentum"):
+            config.pop(key, None)
+
+
 def decay(config: dict[str, Any], place: Place) -> None:
     """Write the decay of old optimizers as the schedule that it is: lr / (1 + decay * step)."""
     rate = config.pop("decay")

@@ -82,6 +82,8 @@ def _looks_like(config: dict[str, Any]) -> str | None:
 def function(node: dict[str, Any]) -> None:
     """Name the function of a node, in place; Keras finds its own by their name alone."""
     module = node.get("module")
+    if not isinstance(node["config"], str):
+        return
     bare = node["config"] in allowlist.allowed().bare_functions
     if ("module" not in node or names.of_keras(module)) and bare:
         node["module"] = "builtins"
@@ -89,7 +91,7 @@ def function(node: dict[str, Any]) -> None:
     node.setdefault("registered_name", nodes.FUNCTION)
 
 
-def text(value: str, slot: str, era: Era, dtype: object = None) -> Any:
+def text(value: str, slot: str, era: Era, place: Place, dtype: object = None) -> Any:
     """Give what a text in a slot of Keras' own means: itself, or the node of a function.
 
     A text that Keras does not resolve is the name of a user's function.
@@ -98,13 +100,20 @@ def text(value: str, slot: str, era: Era, dtype: object = None) -> Any:
         value: the text.
         slot: the kind of what stands there.
         era: who wrote it.
+        place: where it stands.
         dtype: that of the layer whose argument it is.
+
+    Raises:
+        NotRestorable: what it meant depends on shapes, and Keras 3 does not look at them.
     """
     if slot == "activation" and era.keras_2 and value in activations.ANOTHER:
         return activations.ANOTHER[value](dtype)
     kind, _, wrapped = slot.partition("_")
     if era.keras_2:
         value = names.CALLED_OTHERWISE.get(kind, {}).get(value, value)
+    if slot == "metric" and value in ("ce", "crossentropy") and era.keras_2:
+        why = "Keras 2 took the crossentropy that fits the shapes, which Keras 3 does not"
+        raise refusing.not_expressible(place, "compile", "metrics", value, why)
     if names.is_known_text(value, kind) and not wrapped:
         return value
     return {

@@ -37,9 +37,7 @@ _RANDOM: Mapping[str, Rule] = {"rng_type": _ANY, "force_generator": _ANY}
 _SPATIAL_DROPOUT: Mapping[str, Rule] = {"trainable": _ANY, "noise_shape": _ANY, **_RANDOM}
 _NORMALIZED: Mapping[str, Rule] = {
     "axis": Converted(conversions.one_axis, "a list of one axis is that axis"),
-    "renorm": Dropped((False, None), "Keras 3 has no batch renormalization"),
-    "renorm_clipping": _ANY,
-    "renorm_momentum": _ANY,
+    "renorm": Converted(conversions.renorm, "left out with what belongs to it, where it is off"),
     "virtual_batch_size": Dropped((None,), "Keras 3 has no virtual batches"),
     "fused": _ANY,
     "adjustment": Dropped((None,), "Keras 3 has no such adjustment"),
@@ -98,7 +96,6 @@ CLASSES: Mapping[str, Mapping[str, Rule]] = {
             "GaussianNoise",
             "RandomBrightness",
             "RandomContrast",
-            "RandomCrop",
             "RandomFlip",
             "RandomRotation",
             "RandomTranslation",
