@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.testing.comparison import Observation
 from bundlekit_tensorflow.framework import is_a
+from bundlekit_tensorflow.inference import InferenceModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,9 +76,8 @@ class SavedModelObserver:
             seen.append(Observation("keras random", str(internals.global_seed())))
         backend: Any = getattr(sys.modules.get("tf_keras.src"), "backend", None)
         graph = getattr(getattr(backend, "_GRAPH", None), "graph", None)
-        if graph is not None:
-            counters = backend.PER_GRAPH_OBJECT_NAME_UIDS.get(graph, {})
-            seen.append(Observation("tf_keras names", str(sorted(counters.items(), key=str))))
+        counters = {} if graph is None else backend.PER_GRAPH_OBJECT_NAME_UIDS.get(graph, {})
+        seen.append(Observation("tf_keras names", str(sorted(counters.items(), key=str))))
         return seen
 
 
@@ -102,14 +102,9 @@ def _values(place: str, variables: Sequence[Any]) -> list[Observation]:
 
 
 def _variables(obj: Any) -> list[Any]:
-    loaded = getattr(obj, "_loaded", None)
-    if loaded is None:
+    if not isinstance(obj, InferenceModel):
         return list(obj.variables)
-    found = {
-        id(value): value
-        for function in (*loaded.signatures.values(),)
-        for value in function.variables
-    }
+    found = {id(v): v for one in obj.signatures.values() for v in one.variables}
     return list(found.values())
 
 
