@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="session")
+def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the files that other releases wrote, `<writer>/<model>/`; see their README."""
+    from tests.artifacts.keras_files import unpack
+
+    return unpack(tmp_path_factory.mktemp("keras_files"))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ place of them, Keras saves the marks, and the file says which object has which p
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 VARIABLES = "vars"
 _MARK = "bundlekit"
+_METHOD = "save_own_variables"
 _FILE = "object.weights.h5"
 
 
@@ -134,16 +136,32 @@ def places(obj: Any) -> dict[str, Any]:
 
 @contextmanager
 def saving_instead(owners: list[Any], functions: Mapping[int, Any]) -> Iterator[None]:
-    """Let objects save something else than their variables for a while."""
+    """Let objects save something else than their variables for a while, in this thread alone.
+
+    Another thread that saves the same model meanwhile saves what it always does.
+    """
     with exclusive.building:
+        before = {id(owner): vars(owner).get(_METHOD) for owner in owners}
         try:
             for owner in owners:
-                if id(owner) in functions:
-                    vars(owner)["save_own_variables"] = functions[id(owner)]
+                vars(owner)[_METHOD] = _only_here(functions[id(owner)], owner.save_own_variables)
             yield
         finally:
             for owner in owners:
-                vars(owner).pop("save_own_variables", None)
+                own = before[id(owner)]
+                if own is None:
+                    vars(owner).pop(_METHOD, None)
+                else:
+                    vars(owner)[_METHOD] = own
+
+
+def _only_here(function: Any, original: Any) -> Any:
+    here = threading.get_ident()
+
+    def save(store: Any) -> None:
+        (function if threading.get_ident() == here else original)(store)
+
+    return save
 
 
 def saved_weights(obj: Any) -> bytes:

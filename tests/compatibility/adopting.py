@@ -20,8 +20,7 @@ def adopt(file: Recorded, bundles: Path) -> Result | None:
     """Make a bundle of a file; give what went wrong, if anything did."""
     before = {name for name in FRAMEWORKS if name in sys.modules}
     try:
-        adopted = bundlekit.adopt(file.path)  # type: ignore[operator]
-        adopted.save(bundle_path(bundles, file))
+        bundlekit.adopt(file.path).save(bundle_path(bundles, file))
     except bundlekit.BundleError as error:
         return Result(REFUSED, reason_of(error, file.folder))
     except Exception as error:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.compatibility.files import Recorded
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Arrays = dict[str, Array]
-
-ROWS = 32
-"""Of the fixed batch; one step."""
 
 
 class Batch:
@@ -24,6 +22,7 @@ class Batch:
     def __init__(self, file: Recorded) -> None:
         with np.load(file.folder / "io.npz") as stored:
             arrays = dict(stored)
+        self._by_keras2 = file.meta["writer"]["keras"].startswith("2.")
         self.outputs: list[str] = file.meta["outputs"]
         self._inputs = _prefixed(arrays, "in_")
         self._targets = _prefixed(arrays, "target_")
@@ -46,7 +45,11 @@ class Batch:
 
     def predicted_by(self, model: Any) -> Arrays:
         """Give a Keras model's outputs by name."""
-        return named(model.predict(self.inputs, batch_size=ROWS, verbose=0), self.outputs)
+        return named(model.predict_on_batch(self.inputs), self.outputs)
+
+    def called(self, model: Any) -> Arrays:
+        """Give a Keras model's outputs by name, and leave no compiled function behind."""
+        return named(model(self.inputs, training=False), self.outputs)
 
     def inferred_by(self, served: Any) -> Arrays:
         """Give the outputs of something that only has `predict`.
@@ -62,16 +65,15 @@ class Batch:
         return named(got, self.outputs)
 
     def step(self, model: Any) -> float:
-        """Train on the batch once; give the loss."""
-        history = model.fit(
-            self.inputs, self.targets, batch_size=ROWS, epochs=1, shuffle=False, verbose=0
-        )
-        return float(history.history["loss"][0])
+        """Train on the batch once, as `fit` does; give the loss."""
+        model.reset_metrics()
+        with _summed_gradients(model.optimizer) if self._by_keras2 else nullcontext():
+            got = model.train_on_batch(self.inputs, self.targets, return_dict=True)
+        return float(got["loss"])
 
     def evaluated(self, model: Any) -> dict[str, float]:
-        got = model.evaluate(
-            self.inputs, self.targets, batch_size=ROWS, verbose=0, return_dict=True
-        )
+        model.reset_metrics()
+        got = model.test_on_batch(self.inputs, self.targets, return_dict=True)
         return {name: float(value) for name, value in got.items()}
 
 
@@ -117,6 +119,30 @@ def lost_slots(recorded: Sequence[Mapping[str, Any]], model: Any) -> list[str]:
         else:
             lost.append(entry["name"])
     return lost
+
+
+@contextmanager
+def _summed_gradients(optimizer: Any) -> Iterator[None]:
+    """Sum the gradients of a row of an embedding that a batch uses more than once.
+
+    Keras 2 does, before it squares them. Keras 3 on TensorFlow squares each of them (3.15.1), so
+    that its step from the same state is another one.
+    """
+    import tensorflow as tf
+
+    apply = optimizer.apply
+
+    def summed(gradients: Sequence[Any], *variables: Any) -> None:
+        sparse = tf.IndexedSlices
+        apply(
+            [tf.convert_to_tensor(g) if isinstance(g, sparse) else g for g in gradients], *variables
+        )
+
+    optimizer.apply = summed
+    try:
+        yield
+    finally:
+        del optimizer.apply
 
 
 def _prefixed(arrays: Arrays, prefix: str) -> Arrays:

@@ -21,7 +21,7 @@ class Reader(Protocol):
         ...
 
     def weights(self, file: Recorded, model: Any) -> None:
-        """Load weights into a model, all of them."""
+        """Load weights into a model, all of them, and the optimizer's state if there is one."""
         ...
 
     def architecture(self, file: Recorded, objects: Mapping[str, object]) -> Any:
@@ -46,6 +46,7 @@ class Bundlekit:
 
     def __init__(self, bundles: Path) -> None:
         self._bundles = bundles
+        self._optimizer: dict[str, str] = {}
 
     def whole(self, file: Recorded, objects: Mapping[str, object]) -> Any:
         import bundlekit
@@ -56,6 +57,7 @@ class Bundlekit:
         import bundlekit
 
         report = bundlekit.unbundle(self._bundle(file), into=model)
+        self._optimizer[file.key] = report.optimizer
         for fault in ("missing", "unexpected", "mismatched"):
             if found := getattr(report, fault):
                 raise Wrong(f"the report has {fault} entries: {found}")
@@ -74,7 +76,11 @@ class Bundlekit:
         import bundlekit
 
         losses = bundlekit.inspect(self._bundle(file)).losses
-        return [f"{loss.what}: {loss.why}" for loss in losses]
+        declared = [f"{loss.what}: {loss.why}" for loss in losses]
+        said = self._optimizer.get(file.key, "none stored")
+        if said not in ("restored", "none stored"):
+            declared.append(f"optimizer: {said}")
+        return declared
 
     def _bundle(self, file: Recorded) -> Path:
         return bundle_path(self._bundles, file)

@@ -1,9 +1,9 @@
 """Read every recorded file below a folder in fresh processes, and say what became of each.
 
-    python -m tests.compatibility.run ROOT --models SCRIPT [PART_OF_KEY ...]
+    python -m tests.compatibility.run [ROOT --models SCRIPT] [--only PART_OF_KEY ...]
 
-ROOT holds `<writer>/<model>/`, as in the artifacts of this repository, which are the default.
-SCRIPT is the code that made the models.
+ROOT holds `<writer>/<model>/`, and SCRIPT is the code that made the models. By default these are
+the artifacts of this repository.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from tests.artifacts.keras_files import SCRIPT, unpack
 from tests.compatibility.files import recorded, weights_beside
-from tests.compatibility.results import ERROR, Result, read_results, summary, write_results
+from tests.compatibility.results import ERROR, OK, Result, read_results, summary, write_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,8 +36,9 @@ def run(
     script: Path,
     *,
     stock: bool = False,
+    eager: bool = True,
     processes: int = 2,
-    say: Callable[[str, Result, float], None] = lambda *_: None,
+    say: Callable[[str, Result], None] = lambda *_: None,
 ) -> dict[str, Result]:
     """Adopt all files in one process, and read the bundles in others.
 
@@ -44,20 +46,22 @@ def run(
         files: of one folder.
         script: the code that made the models.
         stock: let Keras read the files themselves.
+        eager: run models op by op, and compile none.
         processes: how many read at a time.
-        say: is told of each file's result, and the seconds it took.
+        say: is told of each file's result.
     """
     with TemporaryDirectory(prefix="bundlekit-test-") as name:
         folder = Path(name)
         (folder / "bundles").mkdir()
         known = {} if stock else _adopt(files, folder)
         for key, result in known.items():
-            say(key, result, 0.0)
+            say(key, result)
         todo = [file for file in files if file.key not in known]
         shares = [todo[start::processes] for start in range(processes)]
         with ThreadPoolExecutor(processes) as pool:
+            how = ["stock" if stock else str(folder / "bundles"), "eager" if eager else "graph"]
             reading = [
-                pool.submit(_read, share, script, folder, folder / f"{i}.results", stock, say)
+                pool.submit(_read, share, [str(script), *how], folder / f"{i}.results", say)
                 for i, share in enumerate(shares)
             ]
             for one in reading:
@@ -82,29 +86,26 @@ def _adopt(files: Sequence[Recorded], folder: Path) -> dict[str, Result]:
 
 def _read(
     files: Sequence[Recorded],
-    script: Path,
-    folder: Path,
+    how: Sequence[str],
     results: Path,
-    stock: bool,
-    say: Callable[[str, Result, float], None],
+    say: Callable[[str, Result], None],
 ) -> dict[str, Result]:
     """Read files in one process; where it dies, the next one goes on behind the file."""
-    how = "stock" if stock else str(folder / "bundles")
     found: dict[str, Result] = {}
     results.touch()
     while left := [file for file in files if file.key not in found]:
         keys = [file.key for file in left]
-        done = _python("reading", str(left[0].root), str(script), how, str(results), *keys)
+        done = _python("reading", str(left[0].root), *how, str(results), *keys)
         for line in results.read_text("utf-8").splitlines():
-            key, text, seconds = json.loads(line)
+            key, text = json.loads(line)
             if key not in found:
                 found[key] = Result.parse(text)
-                say(key, found[key], seconds)
+                say(key, found[key])
         if len(found) < len(files):
             died = next(key for key in keys if key not in found)
             output = " ".join(done.stderr[-600:].split())
             found[died] = Result(ERROR, f"the process ended with {done.returncode}: {output}")
-            say(died, found[died], 0.0)
+            say(died, found[died])
     return found
 
 
@@ -123,31 +124,37 @@ def _python(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("root", type=Path)
-    parser.add_argument("only", nargs="*", help="parts of keys, such as keras3.0/ or /json")
-    parser.add_argument("--models", type=Path, required=True, help="the code that made the models")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("root", type=Path, nargs="?")
+    parser.add_argument("--models", type=Path, default=SCRIPT, help="what made the models")
+    parser.add_argument("--only", nargs="+", default=[], help="parts of keys: keras3.0/ /json …")
     parser.add_argument("--stock", action="store_true", help="let stock Keras read the files")
+    parser.add_argument("--graph", action="store_true", help="compile the models, as users do")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the results there too")
-    arguments = parser.parse_args()
+    parser.add_argument("--against", type=Path, help="earlier results: say only what is new")
+    given = parser.parse_args()
+    earlier = read_results(given.against) if given.against else {}
 
-    def say(key: str, result: Result, seconds: float) -> None:
-        if str(result) != "ok":
+    def say(key: str, result: Result) -> None:
+        if result != earlier.get(key, Result(OK)):
             print(f"{key}: {result}", flush=True)
 
-    files = recorded(arguments.root.resolve(), arguments.only)
-    if not files:
-        parser.error(f"no file below {arguments.root} has one of {arguments.only} in its key")
-    results = run(
-        files,
-        arguments.models.resolve(),
-        stock=arguments.stock,
-        processes=arguments.processes,
-        say=say,
-    )
-    if arguments.json:
-        write_results(arguments.json, results)
+    with TemporaryDirectory(prefix="bundlekit-test-") as folder:
+        root = given.root.resolve() if given.root else unpack(Path(folder))
+        files = recorded(root, given.only)
+        if not files:
+            parser.error(f"no file below {root} has one of {given.only} in its key")
+        results = run(
+            files,
+            given.models.resolve(),
+            stock=given.stock,
+            eager=not given.graph,
+            processes=given.processes,
+            say=say,
+        )
+    if given.json:
+        write_results(given.json, results)
     print(summary(results.values()))
     return 0 if all(result.good for result in results.values()) else 1
 

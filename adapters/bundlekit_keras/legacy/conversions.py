@@ -46,6 +46,12 @@ def decay(config: dict[str, Any], place: Place) -> None:
     )
 
 
+def no_name(config: dict[str, Any], place: Place) -> None:
+    """Leave out a name that is none; Keras 3 has one of its own then."""
+    if config["name"] is None:
+        del config["name"]
+
+
 def reduction(config: dict[str, Any], place: Place) -> None:
     """Say which reduction `auto` is: in `compile` and `fit` always the same."""
     if config["reduction"] == "auto":

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import nodes
-from bundlekit_keras.legacy import compiling, graph, layer_names, naming, refusing, sequential
+from bundlekit_keras.legacy import (
+    compiling,
+    graph,
+    layer_names,
+    metrics,
+    naming,
+    refusing,
+    sequential,
+)
 from bundlekit_keras.legacy.arguments import settle, settle_users
 from bundlekit_keras.legacy.copying import copied
 from bundlekit_keras.legacy.era import Era, era_of
@@ -103,12 +111,14 @@ def _inside(task: _Task, value: Any, era: Era) -> Iterator[_Task]:
     own = naming.name(value, task.slot, era, place)
     config = value["config"]
     at = Place(place, "config")
+    if own is not None and own.full == "metrics.MeanMetricWrapper":
+        own = metrics.of_function(value, own)
     if own is not None:
         settle(config, own, era, place)
     else:
         settle_users(config, task.slot, era, place)
-    if task.layer and era.keras_2:
-        value.pop("build_config", None)  # they are built when they are called
+    if era.keras_2 and (task.layer or (own is not None and own.kind != "layer")):
+        value.pop("build_config", None)  # layers are built when they are called
     if era.keras_2 and isinstance(config.get("name"), str) and task.slot in (None, "layer"):
         config["name"] = layer_names.layer_name(config["name"])
     if graph.is_graph(config):
@@ -122,7 +132,9 @@ def _inside(task: _Task, value: Any, era: Era) -> Iterator[_Task]:
         slot = _function_slot(own, key) or slot_of(key)
         yield _Task(config, key, at, slot, own is not None, layers)
     if isinstance(value.get("compile_config"), dict):
-        value["compile_config"] = compiling.arguments(value["compile_config"], era)
+        value["compile_config"] = compiling.arguments(
+            value["compile_config"], era, compiling.names_of_outputs(config)
+        )
         yield _Task(value, "compile_config", place, None, True)
     if isinstance(value.get("inbound_nodes"), list):
         yield _Task(value, "inbound_nodes", place, None, False)

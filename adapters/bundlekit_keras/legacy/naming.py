@@ -27,6 +27,7 @@ def name(node: dict[str, Any], slot: str | None, era: Era, place: Place) -> Name
         NotRestorable: it is a class of Keras 2 that Keras 3 has nothing like.
     """
     class_name, module = node["class_name"], node.get("module")
+    legacy = era.keras_2 and _is_old_optimizer(node)
     if names.of_keras(module):
         kind = names.kind_of_module(module)
         if names.is_current(module, class_name):
@@ -48,7 +49,14 @@ def name(node: dict[str, Any], slot: str | None, era: Era, place: Place) -> Name
             raise refusing.no_such_class(place, class_name, GONE[class_name])
         return None
     node["module"], node["class_name"], node["registered_name"] = *found[:2], None
-    return found
+    return found._replace(legacy=legacy and found.kind == "optimizer")
+
+
+def _is_old_optimizer(node: dict[str, Any]) -> bool:
+    """Tell whether an optimizer is one of before Keras 2.11, which say nothing of it."""
+    module = node.get("module", "keras.optimizers.legacy")
+    old = isinstance(module, str) and ("legacy" in module or "optimizer_v2" in module)
+    return old and "is_legacy_optimizer" not in node["config"]
 
 
 def _of_no_module(node: dict[str, Any], slot: str | None) -> Name | None:
@@ -62,7 +70,7 @@ def _of_no_module(node: dict[str, Any], slot: str | None) -> Name | None:
         if operation is not None:
             return operation
     found = names.find(class_name, slot or _looks_like(config))
-    return found or names.of_applications(class_name, config)
+    return found or names.of_applications(class_name.removeprefix(_CUSTOM), config)
 
 
 def _looks_like(config: dict[str, Any]) -> str | None:
@@ -95,6 +103,8 @@ def text(value: str, slot: str, era: Era, dtype: object = None) -> Any:
     if slot == "activation" and era.keras_2 and value in activations.ANOTHER:
         return activations.ANOTHER[value](dtype)
     kind, _, wrapped = slot.partition("_")
+    if era.keras_2:
+        value = names.CALLED_OTHERWISE.get(kind, {}).get(value, value)
     if names.is_known_text(value, kind) and not wrapped:
         return value
     return {
