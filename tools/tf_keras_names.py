@@ -54,6 +54,8 @@ _WRITTEN = (
     "Functional",
     "InputSpec",
     "LossFunctionWrapper",
+    "LossScaleOptimizer",
+    "LossScaleOptimizerV3",
     "MeanMetricWrapper",
     "PolicyV1",
     "SlicingOpLambda",

@@ -9,7 +9,8 @@ from bundlekit_tensorflow import keras_audit, keras_metadata
 from bundlekit_tensorflow.description import KERAS_2_LOSSES, MODULE_LOSSES, WITHOUT_CLASSES
 from bundlekit_tensorflow.keras_metadata import METADATA
 from bundlekit_tensorflow.layout import is_known
-from bundlekit_tensorflow.program import SAVED_MODEL, parse
+from bundlekit_tensorflow.parsing import parse
+from bundlekit_tensorflow.program import SAVED_MODEL
 from bundlekit_tensorflow.signature import names, signature_of
 from bundlekit_tensorflow.versions import require_readable
 

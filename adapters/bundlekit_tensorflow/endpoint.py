@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bundlekit.adapter import TensorSpec
 from bundlekit.errors import InvalidInputs
 from bundlekit_tensorflow.framework import require_tensorflow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from bundlekit_tensorflow.structure import filled, leaves
 
 BATCH_SIZE = 32
 """Rows of one call of `predict` unless the caller says otherwise; as in Keras."""
@@ -25,7 +23,7 @@ class Endpoint:
 
     Args:
         name: what the SavedModel calls it.
-        call: the TensorFlow function.
+        call: the function, as TensorFlow has traced it.
         arguments: positional and named arguments in their structure, with a `TensorSpec` of
             TensorFlow's in the place of each tensor.
         outputs: the structure of what it gives, in the same way.
@@ -42,7 +40,7 @@ class Endpoint:
     def __init__(
         self,
         name: str,
-        call: Callable[..., Any],
+        call: Any,
         arguments: tuple[Sequence[Any], Mapping[str, Any]],
         outputs: Any,
         output_names: Sequence[str] = (),
@@ -52,7 +50,7 @@ class Endpoint:
         self.name = name
         self._call = call
         self._arguments = arguments
-        self._leaves = list(_leaves(arguments))
+        self._leaves = list(leaves(arguments))
         specs = [leaf for _, leaf in self._leaves if isinstance(leaf, tf.TypeSpec)]
         keys = [key for key, leaf in self._leaves if isinstance(leaf, tf.TypeSpec)]
         names = [getattr(spec, "name", None) or f"input_{n}" for n, spec in enumerate(specs)]
@@ -62,7 +60,7 @@ class Endpoint:
         wanted = order if sorted(order) == sorted(names) else names
         self._specs = {name: by_name[name] for name in wanted}
         self.inputs = tuple(_spec(name, spec) for name, spec in self._specs.items())
-        given = [(key, leaf) for key, leaf in _leaves(outputs) if isinstance(leaf, tf.TypeSpec)]
+        given = [(key, leaf) for key, leaf in leaves(outputs) if isinstance(leaf, tf.TypeSpec)]
         called = output_names if len(output_names) == len(given) else [""] * len(given)
         self.outputs = tuple(
             _spec(key or name or f"output_{n}", leaf)
@@ -102,6 +100,11 @@ class Endpoint:
         ]
         return tf.nest.map_structure(lambda *each: _numpy(tf.concat(each, 0)), *parts)
 
+    @property
+    def variables(self) -> tuple[Any, ...]:
+        """The variables that it reads."""
+        return tuple(self._call.variables)
+
     def __repr__(self) -> str:
         """Show names, dtypes and shapes."""
         return f"{self.name}({_listed(self.inputs)}) -> {_listed(self.outputs)}"
@@ -109,9 +112,9 @@ class Endpoint:
     def _run(self, bound: Mapping[str, Any]) -> Any:
         tf = require_tensorflow()
         tensors = iter([bound[name] for name in self._names])
-        # One value per leaf, in the order that `_leaves` walks them.
+        # One value per leaf, in the order that `leaves` walks them.
         values = iter([next(tensors) if isinstance(x, tf.TypeSpec) else x for _, x in self._leaves])
-        positional, named = _filled(self._arguments, values)
+        positional, named = filled(self._arguments, values)
         return self._call(*positional, **named)
 
     def _bound(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,28 +210,6 @@ class Endpoint:
                 signature=self.name,
             )
         return next(iter(rows.values()))
-
-
-def _leaves(structure: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves with the innermost key or number, dicts in the order of their keys."""
-    if isinstance(structure, Mapping):
-        for name in sorted(structure, key=str):
-            yield from _leaves(structure[name], str(name))
-    elif isinstance(structure, list | tuple):
-        for child in structure:
-            yield from _leaves(child)
-    else:
-        yield key, structure
-
-
-def _filled(structure: Any, values: Iterator[Any]) -> Any:
-    if isinstance(structure, Mapping):
-        return {name: _filled(structure[name], values) for name in sorted(structure, key=str)}
-    if isinstance(structure, list | tuple):
-        children = [_filled(child, values) for child in structure]
-        named = hasattr(structure, "_fields")
-        return type(structure)(*children) if named else type(structure)(children)
-    return next(values)
 
 
 def _plain(value: Any, spec: Any) -> Any:

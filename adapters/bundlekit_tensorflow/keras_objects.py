@@ -41,8 +41,16 @@ def live(model: Any, needs: Iterable[Need]) -> tuple[CustomObject, ...]:
             optional=need.optional,
         )
         for need in needs
-        if need.kind not in (OPERATION, "lambda") and need.name in found
+        if need.kind not in (OPERATION, "lambda")
+        and need.name in found
+        and not _is_own(found[need.name])
     )
+
+
+def _is_own(obj: Any) -> bool:
+    """Tell whether an object is tf_keras' own, of a version whose names are not known here."""
+    module = getattr(obj, "__module__", None) or ""
+    return module.partition(".")[0] in ("keras", "tensorflow", "tf_keras")
 
 
 def named(model: Any) -> Iterator[tuple[str, Any]]:

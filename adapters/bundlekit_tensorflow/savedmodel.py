@@ -25,7 +25,8 @@ from bundlekit_tensorflow import (
 )
 from bundlekit_tensorflow.keras_metadata import METADATA
 from bundlekit_tensorflow.layout import check_paths, is_tensors
-from bundlekit_tensorflow.program import SAVED_MODEL, parse
+from bundlekit_tensorflow.parsing import parse
+from bundlekit_tensorflow.program import SAVED_MODEL
 from bundlekit_tensorflow.versions import require_readable
 
 if TYPE_CHECKING:

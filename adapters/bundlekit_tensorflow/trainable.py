@@ -28,6 +28,9 @@ def load(folder: str, payload: Payload, context: Context) -> Any:
         payload: the same, as members.
         context: the user's classes and functions.
 
+    Returns:
+        The model; `None` where it was none that was saved.
+
     Raises:
         Damaged: the checkpoint holds another optimizer than the model was compiled with.
     """
@@ -37,9 +40,10 @@ def load(folder: str, payload: Payload, context: Context) -> Any:
         if any(need.kind == "lambda" and not need.code for need in context.needs):
             stack.enter_context(unsafe())  # they are trusted, or this would not have been called
         model = keras.models.load_model(folder)
-    if isinstance(model, keras.Model):
-        _restore_optimizer(model, folder)
-        _warn_of_revived(model)
+    if not isinstance(model, keras.Model):
+        return None
+    _restore_optimizer(model, folder)
+    _warn_of_revived(model)
     return model
 
 

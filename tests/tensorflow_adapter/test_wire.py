@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bundlekit_tensorflow import program, wire
+from bundlekit_tensorflow import parsing, wire
 from bundlekit_tensorflow.wire import Budget, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,7 +99,7 @@ def test_fields_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from bundlekit_tensorflow import keras_metadata
 
-    for module in (program, keras_metadata):
+    for module in (parsing, keras_metadata):
         monkeypatch.setattr(module, "MAX_SIZE", 3)
         with pytest.raises(LimitExceeded, match="at most 3 are read"):
             module.parse(b"\x12\x02ab")
@@ -113,7 +113,7 @@ def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_typed_error(data: bytes) -> None:
     with pytest.raises(Damaged):
-        program.parse(data)
+        parsing.parse(data)
 
 
 def test_every_changed_byte_of_a_program_is_read_or_a_typed_error(
@@ -130,7 +130,7 @@ def test_every_changed_byte_of_a_program_is_read_or_a_typed_error(
     for place in range(0, len(whole), max(1, len(whole) // 400)):
         whole[place] ^= 0x15
         try:
-            audit.needs(program.parse(bytes(whole)), files)
+            audit.needs(parsing.parse(bytes(whole)), files)
             seen.add("read")
         except BundleError as error:
             seen.add(type(error).__name__)
