@@ -74,6 +74,17 @@ class ConfigAdapter:
     deterministic = True
     pack_options = ()
     unpack_options = ("register",)
+    members = ("config.json", "metadata.json")
+    gives = "a fresh object; models are not compiled"
+    keeps = (
+        "architecture",
+        "the user's classes and functions",
+    )
+    loses = (
+        "weights",
+        "compile arguments",
+        "what `adapt()` learned",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the config.

@@ -74,6 +74,20 @@ class H5Adapter:
     deterministic = True
     pack_options = ()
     unpack_options = ("register", "parts", "into", "match", "allow_partial")
+    members = ("model.h5", "config.json", "metadata.json", "random_state.safetensors")
+    gives = "the compiled, trainable model; of Keras 3 or of tf_keras, as it was"
+    keeps = (
+        "architecture",
+        "weights",
+        "compile arguments",
+        "the optimizer's state",
+        "states of random generators (Keras 3)",
+    )
+    loses = (
+        "what the adapter `keras` loses",
+        "vocabularies that were adapted (refused)",
+        "what `add_loss` and `add_metric` added to a model of tf_keras (refused)",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the model as H5, and its config beside it.

@@ -14,6 +14,7 @@ from bundlekit_tensorflow import keras_2
 from bundlekit.errors import Damaged, NotRestorable
 from bundlekit.warning import warn
 from bundlekit_keras import audit, legacy
+from bundlekit_keras.legacy import compiling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,16 +90,29 @@ def route(
         raise Damaged(f"{what} holds no config of a model", member=what)
     if own:
         return Route(raw, training, writer, OWN)
+    if writer.is_keras_2 and audit.carries_code(raw):
+        return _of_keras_2(raw, training, writer, "it carries code, which only Keras 2 can read")
     try:
         config: dict[str, Any] = legacy.modern(raw, written_by=writer.version)
         if training is not None:
-            compiling = legacy.modern_compile_config(training, written_by=writer.version)
-            config = {**config, "compile_config": compiling}
+            inner = raw["config"] if isinstance(raw["config"], dict) else {}
+            compile_config = legacy.modern_compile_config(
+                training,
+                written_by=writer.version,
+                output_names=compiling.names_of_outputs(inner),
+            )
+            config = {**config, "compile_config": compile_config}
     except NotRestorable as error:
         if not writer.is_keras_2:
             raise
-        if training is None and "compile_config" in raw:
-            training = raw["compile_config"]
-            raw = {key: value for key, value in raw.items() if key != "compile_config"}
-        return Route(raw, training, writer, f"Keras 3 cannot express it: {error}")
+        return _of_keras_2(raw, training, writer, f"Keras 3 cannot express it: {error}")
     return Route(config, None, writer)
+
+
+def _of_keras_2(
+    raw: dict[str, Any], training: dict[str, Any] | None, writer: Writer, reason: str
+) -> Route:
+    if training is None and isinstance(raw.get("compile_config"), dict):
+        training = raw["compile_config"]
+        raw = {key: value for key, value in raw.items() if key != "compile_config"}
+    return Route(raw, training, writer, reason)

