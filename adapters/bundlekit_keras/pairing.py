@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bundlekit_keras.addresses import Slot
-    from bundlekit_keras.legacy import layer_name
-from bundlekit_keras.stored import Stored, StoredTensor
+    from bundlekit_keras.stored import Stored, StoredTensor
 
     Pairs = list[tuple[StoredTensor, Slot]]
 
