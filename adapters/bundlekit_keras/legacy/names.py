@@ -101,6 +101,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
         "BatchNormalizationV2": "BatchNormalization",
         "SyncBatchNormalization": "BatchNormalization",
         "ThresholdedReLU": "ReLU",
+        "GroupedQueryAttention": "GroupQueryAttention",  # the class behind the public name
     },
     "initializer": {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"},
     "optimizer": {

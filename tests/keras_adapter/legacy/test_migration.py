@@ -120,6 +120,11 @@ def test_layers_of_keras_3_and_operations_of_the_same_name_are_told_apart() -> N
     assert [one["module"] for one in found] == ["keras.layers", "keras.src.ops.numpy"]
 
 
+def test_a_class_that_has_another_name_in_public_is_found_by_that() -> None:
+    layer = {"class_name": "GroupedQueryAttention", "config": {"name": "a", "trainable": True}}
+    assert modern(layer, written_by="3.6.0")["class_name"] == "GroupQueryAttention"
+
+
 def test_a_list_of_one_output_is_kept_where_its_writer_meant_it() -> None:
     config = {"name": "f", "layers": [], "input_layers": [["i", 0, 0]], "output_layers": []}
     node = {"class_name": "Functional", "config": config, "module": "keras.src.models.functional"}
