@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests.compatibility.files import HOLDS_OPTIMIZER, WEIGHTS, WHOLE, weights_beside
-from tests.compatibility.measured import Batch, iterations, lost_slots
+from tests.compatibility.measured import Batch, iterations, lost_slots, recorded_iterations
 from tests.compatibility.results import OK, RESET, Result, reason_of
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _give_state(old: Any, new: Any) -> None:
 def _resumes(file: Recorded, model: Any, batch: Batch) -> None:
     """Check the optimizer's state, and that the next step is the writer's next step."""
     meta = file.meta
-    found, expected = iterations(model), meta["optimizer_iterations"]
+    found, expected = iterations(model), recorded_iterations(meta)
     lost = lost_slots(meta["optimizer_variables"], model)
     step = batch.step(model)
     following = meta["next_step"]

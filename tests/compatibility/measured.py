@@ -69,6 +69,7 @@ class Batch:
         model.reset_metrics()
         with _summed_gradients(model.optimizer) if self._by_keras2 else nullcontext():
             got = model.train_on_batch(self.inputs, self.targets, return_dict=True)
+        model.optimizer.finalize_variable_values(model.trainable_weights)  # running averages
         return float(got["loss"])
 
     def evaluated(self, model: Any) -> dict[str, float]:
@@ -96,6 +97,19 @@ def named(got: Any, names: Sequence[str]) -> Arrays:
 def iterations(model: Any) -> int:
     """Give the number of steps that a model's optimizer has taken."""
     return int(np.asarray(model.optimizer.iterations))
+
+
+def recorded_iterations(meta: Mapping[str, Any]) -> int:
+    """Give the number of steps that the writer's optimizer had taken.
+
+    Keras 3.0 and 3.3 do not count the steps of an optimizer that wraps another, which counts them.
+    """
+    counters = [
+        int(entry["abs_sum"])
+        for entry in meta["optimizer_variables"]
+        if entry["name"].split("/")[-1].startswith("iteration") and "int" in entry["dtype"]
+    ]
+    return max([int(meta["optimizer_iterations"]), *counters])
 
 
 def lost_slots(recorded: Sequence[Mapping[str, Any]], model: Any) -> list[str]:
@@ -152,8 +166,11 @@ def _prefixed(arrays: Arrays, prefix: str) -> Arrays:
 def _fed(arrays: list[Array]) -> Any:
     import tensorflow as tf
 
-    fed = [
-        tf.constant(array.tolist(), dtype=tf.string) if array.dtype.kind == "U" else array
-        for array in arrays
-    ]
+    fed: list[Any] = [*arrays]
+    if any(array.dtype.kind == "U" for array in arrays):  # Keras takes no mixture
+        fed = [
+            tf.constant(array.tolist(), dtype=tf.string) if array.dtype.kind == "U" else array
+            for array in arrays
+        ]
+        fed = list(map(tf.convert_to_tensor, fed))
     return fed[0] if len(fed) == 1 else fed
