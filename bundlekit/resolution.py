@@ -89,8 +89,9 @@ def resolve(asked: Sequence[Asked], given: Mapping[str, object], trust: Trust) -
     missing: list[Missing] = []
     for part, needs in zip(asked, objects_of, strict=True):
         objects = Found()
-        if not trust.code:
-            objects.missing = tuple(need for need in part.needs if _is_raw_lambda(need))
+        objects.missing = tuple(
+            need for need in part.needs if _by_trust_alone(need) and not _is_trusted(need, trust)
+        )
         found.append(objects)
         names = Names(needs)
         known = cache(part.known)  # looking takes a while, and most callers give everything
@@ -261,10 +262,15 @@ def _is_raw_lambda(need: Need) -> bool:
     return need.kind == "lambda" and not need.code
 
 
+def _is_trusted(need: Need, trust: Trust) -> bool:
+    return need.name in trust.ops if need.is_op else trust.code
+
+
 def _refuse_ops(asked: Sequence[Asked], trust: Trust) -> None:
-    ops = [need for part in asked for need in part.needs if need.is_op]
-    if any(need.name not in trust.ops for need in ops):
-        raise refused_ops([need for need in ops if need.name not in trust.ops], trust)
+    ops = [need for part in asked for need in part.needs if need.is_op and not need.optional]
+    refused = [need for need in ops if not _is_trusted(need, trust)]
+    if refused:
+        raise refused_ops(refused, trust)
 
 
 def _refuse_lambdas(asked: Sequence[Asked], trust: Trust) -> None:

@@ -32,39 +32,70 @@ from typing import Any
 DATA = Path(__file__).parents[1] / "adapters" / "bundlekit_tensorflow" / "ops.txt"
 
 _REFUSED = {
-    r"^_": "the runtime's own",
-    r"Dataset|Iterator|Reader|^GetElementAtIndex$|^GetOptions$|^WindowOp$|^ComputeBatchSize$|^Batch$|^Unbatch|^BatchFunction$|RecordInput": "input pipelines: they read files, and wait",
-    r"Queue|Barrier|Accumulator|^Stage|Unstage|^Map(Clear|Peek|Size|Stage|Inc)|^OrderedMap": "they wait for others",
-    r"Summary|^Print|Debug|^Copy|DumpTensor|CustomAggregator|Calibration": "they write what they are given, some to files and servers",
-    r"Send$|Recv|^Rpc|Remote|Collective|Nccl|AllReduce|AllGather|AllScatter|AllToAll|ReduceScatter": "they talk to other machines",
-    r"^DTensor|^Relayout|^CopyToMesh|TPU|Tpu|Prelinearize|Infeed|Outfeed|HostConst|CheckPinned": "of devices that a model does not bring",
-    r"^Xla|^Mlir|PyFunc|Proto|Trt|TRT|Tfrc|^MapDefun$|^SymbolicGradient$|^For$": "programs in another language, or functions under names of their own",
-    r"^Restore|^Save|ShardedFile|MatchingFiles|^ReadFile|^WriteFile|^ImmutableConst$|Checkpoints": "files",
-    r"^ParseTensor$|^Deserialize|CompositeTensorVariant|[Cc]ompress|SessionHandle": "they make any object of bytes",
-    r"^Sdca|^BoostedTrees|Sparse[Cc]ore|MinibatchesInCsr|DedupData|^KMC2|^Kmeans": "training of other kinds of models, tried by nobody here",
-    r"^Risc|^Experimental|^Dummy|^Stub|^Test|^Abort$|^Fact$|GetDeadline": "trials, placeholders, and one that ends the process",
+    "the runtime's own": r"^_",
+    "input pipelines: they read files, and wait": (
+        r"Dataset|Iterator|Reader|RecordInput|^GetElementAtIndex$|^GetOptions$|^WindowOp$"
+        r"|^ComputeBatchSize$|^Batch$|^Unbatch|^BatchFunction$"
+    ),
+    "they wait for others": (
+        r"Queue|Barrier|Accumulator|^Stage|Unstage|^Map(Clear|Peek|Size|Stage|Inc)|^OrderedMap"
+    ),
+    "they write what they are given, some to files and servers": (
+        r"Summary|^Print|Debug|^Copy|DumpTensor|CustomAggregator|Calibration"
+    ),
+    "they talk to other machines": (
+        r"Send$|Recv|^Rpc|Remote|Collective|Nccl|AllReduce|AllGather|AllScatter|AllToAll"
+        r"|ReduceScatter"
+    ),
+    "of devices that a model does not bring": (
+        r"^DTensor|^Relayout|^CopyToMesh|TPU|Tpu|Prelinearize|Infeed|Outfeed|HostConst|CheckPinned"
+    ),
+    "programs in another language, or functions under names of their own": (
+        r"^Xla|^Mlir|PyFunc|Proto|Trt|TRT|Tfrc|^MapDefun$|^SymbolicGradient$|^For$"
+    ),
+    "files": (
+        r"^Restore|^Save|ShardedFile|MatchingFiles|^ReadFile|^WriteFile|^ImmutableConst$"
+        r"|Checkpoints"
+    ),
+    "they make any object of bytes": (
+        r"^ParseTensor$|^Deserialize|CompositeTensorVariant|[Cc]ompress|SessionHandle"
+    ),
+    "training of other kinds of models, tried by nobody here": (
+        r"^Sdca|^BoostedTrees|Sparse[Cc]ore|MinibatchesInCsr|DedupData|^KMC2|^Kmeans"
+    ),
+    "trials, placeholders, and one that ends the process": (
+        r"^Risc|^Experimental|^Dummy|^FakeQueue|^Stub|^Test|^Abort$|^Fact$|GetDeadline"
+    ),
 }
-"""Families that are refused, by regular expressions on the name, each with the reason."""
+"""Families that are refused: the reason, and a regular expression on the name."""
 
 _STATEFUL = {
-    r"^VarHandleOp$|^(Read|Assign|AssignAdd|AssignSub)VariableOp$|^VarIsInitializedOp$"
-    r"|^DestroyResourceOp$|^VariableShape$|^DisableCopyOnRead$|^IsResourceHandleRefCounting$"
-    r"|^Resource(Gather|GatherNd|CountUpTo|StridedSliceAssign|Scatter\w+|(Sparse)?Apply\w+)$": "variables",
-    r"^(Anonymous)?(HashTable|MutableHashTable|MutableHashTableOfTensors|MutableDenseHashTable)"
-    r"(V2)?$|^InitializeTableV2$|^LookupTable(Export|Find|Import|Insert|Remove|Size)V2$": "tables that are filled from tensors",
-    r"^(If|Case|While|StatefulPartitionedCall)$": "control flow; what it calls is looked at too",
-    r"^(RandomUniform|RandomUniformInt|RandomStandardNormal|TruncatedNormal|RandomShuffle"
-    r"|RandomGamma|RandomPoisson(V2)?|Multinomial|ParameterizedTruncatedNormal|RandomCrop"
-    r"|Stateful\w+|Rng(Skip|ReadAndSkip)|NonDeterministicInts|StatelessRandomGetAlg"
-    r"|SampleDistortedBoundingBox(V2)?"
-    r"|(All|LogUniform|LearnedUnigram|ThreadUnsafeUnigram|Uniform)CandidateSampler)$": "random numbers",
-    r"^TensorArray(V3|\w+V3|GradWithShape)$": "arrays of tensors",
-    r"^CudnnRNN": "recurrent layers on a graphics card",
-    r"^(Assert|CheckNumerics(V2)?|Empty|DeepCopy|GuaranteeConst|DeviceIndex)$": "computation that TensorFlow does not want to be folded",
-    r"^IteratorGetNext$": "Keras 2 leaves it in the function that it adapted a layer with; the "
-    "operations that would make an iterator are refused",
+    "variables": (
+        r"^VarHandleOp$|^(Read|Assign|AssignAdd|AssignSub)VariableOp$|^VarIsInitializedOp$"
+        r"|^DestroyResourceOp$|^VariableShape$|^DisableCopyOnRead$|^IsResourceHandleRefCounting$"
+        r"|^Resource(Gather|GatherNd|CountUpTo|StridedSliceAssign|Scatter\w+|(Sparse)?Apply\w+)$"
+    ),
+    "tables that are filled from tensors": (
+        r"^(Anonymous)?(HashTable|MutableHashTable|MutableHashTableOfTensors|MutableDenseHashTable)"
+        r"(V2)?$|^InitializeTableV2$|^LookupTable(Export|Find|Import|Insert|Remove|Size)V2$"
+    ),
+    "control flow; what it calls is looked at too": r"^(If|Case|While|StatefulPartitionedCall)$",
+    "random numbers": (
+        r"^(RandomUniform|RandomUniformInt|RandomStandardNormal|TruncatedNormal|RandomShuffle"
+        r"|RandomGamma|RandomPoisson(V2)?|Multinomial|ParameterizedTruncatedNormal|RandomCrop"
+        r"|Stateful\w+|Rng(Skip|ReadAndSkip)|NonDeterministicInts|StatelessRandomGetAlg"
+        r"|SampleDistortedBoundingBox(V2)?"
+        r"|(All|LogUniform|LearnedUnigram|ThreadUnsafeUnigram|Uniform)CandidateSampler)$"
+    ),
+    "arrays of tensors": r"^TensorArray(V3|\w+V3|GradWithShape)$",
+    "recurrent layers on a graphics card": r"^CudnnRNN",
+    "computation that TensorFlow does not want to be folded": (
+        r"^(Assert|CheckNumerics(V2)?|Empty|DeepCopy|GuaranteeConst|DeviceIndex)$"
+    ),
+    "what Keras 2 leaves in the function that it adapted a layer with; the operations that would "
+    "make an iterator are refused": r"^IteratorGetNext$",
 }
-"""Operations with a state that are allowed all the same, with what they are."""
+"""Operations with a state that are allowed all the same: what they are, and their names."""
 
 _OPENS = re.compile(r"file|path|url|address|module|program|graph_def|descriptor|vocab|shared_lib")
 _HOLDS = frozenset({"string", "func", "list(string)"})
@@ -91,9 +122,9 @@ def allowed(ops: dict[str, Any]) -> list[str]:
 def _is_allowed(op: Any) -> bool:
     if any(arg.is_ref for arg in (*op.input_arg, *op.output_arg)):
         return False
-    if any(re.search(pattern, op.name) for pattern in _STATEFUL):
+    if any(re.search(pattern, op.name) for pattern in _STATEFUL.values()):
         return True
-    if op.is_stateful or any(re.search(pattern, op.name) for pattern in _REFUSED):
+    if op.is_stateful or any(re.search(pattern, op.name) for pattern in _REFUSED.values()):
         return False
     named = [arg.name for arg in op.input_arg]
     named += [attr.name for attr in op.attr if attr.type in _HOLDS]

@@ -207,6 +207,15 @@ def _check_lambda(place: Place, config: dict[str, Any]) -> None:
             )
 
 
+def carries_code(config: object) -> bool:
+    """Tell whether a config holds lambdas as bytecode, in the form of old Keras files."""
+    try:
+        _check_legacy(config)
+    except Refused:
+        return True
+    return False
+
+
 def _check_legacy(config: object) -> None:
     """Refuse lambdas as Keras 1 and 2 wrote them: a list of bytecode, defaults and closure."""
     bytecode = {

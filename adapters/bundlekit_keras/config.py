@@ -36,7 +36,7 @@ from bundlekit_keras import (
     scopes,
     unwritable,
 )
-from bundlekit_keras.described import describe, type_of
+from bundlekit_keras.described import name_in, type_of
 from bundlekit_keras.framework import environment, innermost, require_keras
 from bundlekit_keras.keras_file import CONFIG, METADATA
 from bundlekit_keras.undisturbed import undisturbed
@@ -74,6 +74,17 @@ class ConfigAdapter:
     deterministic = True
     pack_options = ()
     unpack_options = ("register",)
+    members = ("config.json", "metadata.json")
+    gives = "a fresh object; models are not compiled"
+    keeps = (
+        "architecture",
+        "the user's classes and functions",
+    )
+    loses = (
+        "weights",
+        "compile arguments",
+        "what `adapt()` learned",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the config.
@@ -141,7 +152,12 @@ class ConfigAdapter:
         modern = legacy.modern(found, written_by=writer.version)
         return Adopted(
             members={CONFIG: data, METADATA: metadata},
-            description=describe(modern, writer, kind="architecture", losses=_LOSSES),
+            description=Description(
+                kind="architecture",
+                name=name_in(modern),
+                losses=_LOSSES,
+                environment={writer.package: writer.version},
+            ),
             type=type_of(found, writer),
             written_by=str(writer),
         )

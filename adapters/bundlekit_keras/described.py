@@ -11,11 +11,12 @@ from bundlekit_keras import nodes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bundlekit_keras.route import Route
     from bundlekit_keras.writer import Writer
 
 _WITH_VOCABULARY = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 
-FOREIGN_LOSSES = (
+FOREIGN_LOSSES: tuple[Loss, ...] = (
     Loss(
         what="random states",
         why="files of Keras hold none; generators, as those of dropout, start anew",
@@ -23,36 +24,46 @@ FOREIGN_LOSSES = (
 )
 """What no file of Keras' own holds of a model."""
 
+_SPARSE = (
+    Loss(
+        what="how repeated words train",
+        why="on TensorFlow, Keras 3 does not sum the gradients of a word that occurs twice in a "
+        "batch before Adam squares them, as Keras 2 did: the next steps of Embedding layers differ",
+    ),
+)
 
-def describe(
-    config: dict[str, Any],
-    writer: Writer,
-    *,
-    kind: str = "model",
-    resumes: bool = False,
-    losses: Iterable[Loss] = (),
-) -> Description:
-    """Describe a model by its config, in the modern form.
+
+def describe(found: Route, *, resumes: bool = False) -> Description:
+    """Describe a whole model by its config.
 
     Args:
-        config: the node of the model.
-        writer: who wrote it.
-        kind: what it is in Keras' terms.
+        found: the config, and who builds from it.
         resumes: whether the file holds an optimizer's state.
-        losses: what it does not hold.
     """
-    compiled = bool(config.get("compile_config"))
+    writer = found.writer
+    compiled = bool(found.config.get("compile_config") or found.training)
     fits = ("evaluate", "fit") if compiled else ()
     resume = ("resume",) if compiled and resumes else ()
-    inner = config.get("config")
-    name = inner.get("name") if isinstance(inner, dict) else None
+    losses: tuple[Loss, ...] = FOREIGN_LOSSES
+    embeds = any(node["class_name"] == "Embedding" for _, node in nodes.walk(found.config))
+    if found.is_tf_keras:
+        losses += (Loss(what="Keras 3", why=f"{found.reason}; it takes tf_keras"),)
+    elif writer.is_keras_2 and embeds:
+        losses += _SPARSE
     return Description(
-        kind=kind,
-        name=name if isinstance(name, str) else None,
-        capabilities=("predict", *fits, *resume) if kind == "model" else (),
-        losses=tuple(losses),
+        kind="model",
+        name=name_in(found.config),
+        capabilities=("predict", *fits, *resume),
+        losses=losses,
         environment={writer.package: writer.version},
     )
+
+
+def name_in(config: dict[str, Any]) -> str | None:
+    """Give the name that a config gives its object."""
+    inner = config.get("config")
+    name = inner.get("name") if isinstance(inner, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def type_of(config: dict[str, Any], writer: Writer) -> str:

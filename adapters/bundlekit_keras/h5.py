@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from bundlekit_tensorflow import keras_2
+
 from bundlekit.adapter import (
     Adopted,
     Context,
@@ -23,16 +25,14 @@ from bundlekit.adapter import (
     Out,
     Payload,
 )
-from bundlekit.errors import BundleError, Damaged, NotRestorable, Unwritable
+from bundlekit.errors import BundleError, Damaged, NotBuilt, NotRestorable, Unwritable
 from bundlekit_keras import (
     assembly,
-    audit,
     custom_objects,
     defaults,
     exclusive,
     fidelity,
     hdf5,
-    legacy,
     loading,
     random_state,
     scopes,
@@ -49,6 +49,7 @@ from bundlekit_keras.described import (
 from bundlekit_keras.framework import environment, innermost, require_keras
 from bundlekit_keras.keras_file import CONFIG, METADATA
 from bundlekit_keras.parts import wanted_parts
+from bundlekit_keras.route import OWN, Route, route
 from bundlekit_keras.signature import signature_of
 from bundlekit_keras.undisturbed import undisturbed
 from bundlekit_keras.writer import Writer, require_readable, writer_of
@@ -58,20 +59,35 @@ if TYPE_CHECKING:
 
 MODEL = "model.h5"
 _OWN = frozenset({CONFIG, METADATA, MODEL})
+_TF_KERAS = "tf_keras"
 _REMEDY = "use the adapter 'keras', which keeps it"
 
 
 class H5Adapter:
-    """Whole models of Keras 3, Sequential and Functional."""
+    """Whole models of Keras 3 and of tf_keras."""
 
     name = "keras-h5"
     version = 1
     reads = (1,)
-    types = ("keras.Model",)
+    types = ("keras.Model", "tf_keras.Model")
     default = False
     deterministic = True
     pack_options = ()
     unpack_options = ("register", "parts", "into", "match", "allow_partial")
+    members = ("model.h5", "config.json", "metadata.json", "random_state.safetensors")
+    gives = "the compiled, trainable model; of Keras 3 or of tf_keras, as it was"
+    keeps = (
+        "architecture",
+        "weights",
+        "compile arguments",
+        "the optimizer's state",
+        "states of random generators (Keras 3)",
+    )
+    loses = (
+        "what the adapter `keras` loses",
+        "vocabularies that were adapted (refused)",
+        "what `add_loss` and `add_metric` added to a model of tf_keras (refused)",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the model as H5, and its config beside it.
@@ -80,6 +96,8 @@ class H5Adapter:
             NotBuilt: the model has not seen an input shape yet.
             Unwritable: H5 cannot hold it: a vocabulary that was adapted, a subclassed model, …
         """
+        if keras_2.is_model(obj):
+            return _pack_tf_keras(obj, out)
         writing.require_storable(obj)
         written = writing.written(obj)
         try:
@@ -105,10 +123,9 @@ class H5Adapter:
         """Name what the config takes from outside Keras, whatever the manifest says of it."""
         payload.read(MODEL)
         paths = {*payload.paths} - {random_state.MEMBER}
-        if paths not in ({MODEL}, _OWN):
+        if paths not in ({MODEL}, {MODEL, METADATA}, _OWN):
             raise Damaged(f"{', '.join(sorted(paths))} are not the members of 'keras-h5'")
-        config, writer = _read(payload)
-        return audit.needs(config, payload.part.custom_objects, written_by=writer.version)
+        return _route(payload).needs(payload.part, MODEL)
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
@@ -122,15 +139,18 @@ class H5Adapter:
         Raises:
             NotRestorable: Keras failed, or config and weights are not of one model.
         """
-        config, writer = _read(payload)
-        require_readable(writer)
+        found = _route(payload)
+        if not found.is_tf_keras:
+            require_readable(found.writer)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
-            weights = replace(weights, optimizer_kind=optimizer_kind(config))
+            weights = replace(weights, optimizer_kind=optimizer_kind(found.config))
             if "into" in context.options:
                 return loading.load_into(weights, context.options)
             fresh = wanted_parts(context.options, ("config",)) == {"config"}
+            if found.is_tf_keras:
+                return found.by_tf_keras(payload, context, {MODEL: payload.read(MODEL)})
             with exclusive.building, defaults.set_as(_metadata(payload)):
-                model = assembly.build(config, context, compiled=not fresh, payload=payload)
+                model = assembly.build(found.config, context, compiled=not fresh, payload=payload)
                 if fresh:
                     return model
                 assembly.fill(model, weights, payload)
@@ -154,15 +174,35 @@ class H5Adapter:
                 return None
             raw, training, writer = _embedded(file, foreign.name)
             resumes = "optimizer_weights" in file
-        config = _modern(raw, training, writer)
+        found = route(raw, training, writer, foreign.name)
         remedy = "export it from its writer as .keras or SavedModel, or adapt the layer again"
-        require_vocabularies(config, what=repr(foreign.name), remedy=remedy)
+        require_vocabularies(found.config, what=repr(foreign.name), remedy=remedy)
         return Adopted(
             members={MODEL: data},
-            description=describe(config, writer, resumes=resumes, losses=FOREIGN_LOSSES),
+            description=describe(found, resumes=resumes),
             type=type_of(raw, writer),
             written_by=str(writer),
         )
+
+
+def _pack_tf_keras(model: Any, out: Out) -> Description:
+    """Write a model of tf_keras, which comes back as one."""
+    if not model.built:
+        raise NotBuilt(f"the model {model.name!r} is not built; call it on data first")
+    data = keras_2.written(model)
+    with hdf5.opened(data, MODEL) as file:
+        raw, training, writer = _embedded(file, MODEL)
+    out.add(MODEL, data, tensors=True)
+    out.add_json(METADATA, {"keras_version": writer.version, _TF_KERAS: True})
+    described = describe(
+        Route(raw, training, writer, OWN), resumes="optimizer_config" in (training or {})
+    )
+    return replace(
+        described,
+        parameters=model.count_params(),
+        losses=FOREIGN_LOSSES,
+        custom_objects=keras_2.discover(model, raw, training),
+    )
 
 
 def _metadata(payload: Payload) -> Mapping[str, Any]:
@@ -173,38 +213,27 @@ def _metadata(payload: Payload) -> Mapping[str, Any]:
     return metadata
 
 
-def _read(payload: Payload) -> tuple[dict[str, Any], Writer]:
-    """Give the config to audit and to build from, and who wrote it."""
+def _route(payload: Payload) -> Route:
+    """Find out who builds the model, and from what; the same to audit and to build from."""
 
-    def read() -> tuple[dict[str, Any], Writer]:
+    def found() -> Route:
         if CONFIG in payload.paths:
             writer = writer_of(_metadata(payload).get("keras_version"), METADATA)
-            return _modern(payload.json(CONFIG), None, writer), writer
+            return route(payload.json(CONFIG), None, writer, CONFIG)
         with hdf5.opened(payload.read(MODEL), MODEL) as file:
             raw, training, writer = _embedded(file, MODEL)
-        return _modern(raw, training, writer), writer
+        return route(raw, training, writer, MODEL, own=_TF_KERAS in _metadata(payload))
 
-    found: tuple[dict[str, Any], Writer] = payload.once(MODEL, read)
-    return found
+    route_found: Route = payload.once(MODEL, found)
+    return route_found
 
 
-def _embedded(file: Any, what: str) -> tuple[dict[str, Any], dict[str, Any] | None, Writer]:
+def _embedded(file: Any, what: str) -> tuple[Any, dict[str, Any] | None, Writer]:
     raw = hdf5.parsed(file, "model_config", what)
     training = hdf5.parsed(file, "training_config", what)
-    if not isinstance(raw, dict) or not isinstance(training, dict | None):
+    if not isinstance(training, dict | None):
         raise Damaged(f"{what} holds no config of a model", member=what)
-    version = hdf5.text(file, "keras_version", what)
-    return raw, training, writer_of(version, what)
-
-
-def _modern(raw: Any, training: dict[str, Any] | None, writer: Writer) -> dict[str, Any]:
-    if not isinstance(raw, dict) or not {"class_name", "config"} <= set(raw):
-        raise Damaged(f"{MODEL} holds no config of a model", member=MODEL)
-    config: dict[str, Any] = legacy.modern(raw, written_by=writer.version)
-    if training is not None:
-        compiling = legacy.modern_compile_config(training, written_by=writer.version)
-        config = {**config, "compile_config": compiling}
-    return config
+    return raw, training, writer_of(hdf5.text(file, "keras_version", what), what)
 
 
 def _saved(model: Any) -> bytes:

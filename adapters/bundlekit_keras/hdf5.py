@@ -29,6 +29,17 @@ MAX_RATIO = 1100
 """How much smaller than its values a compressed array may be stored. Threat: a small file that
 fills memory. Deflate reaches 1,030."""
 _KINDS = "biuf"
+_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    KeyError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What h5py raises where a file is not sound."""
 
 
 def is_hdf5(head: bytes) -> bool:
@@ -51,12 +62,12 @@ def opened(data: Buffer, what: str) -> Iterator[Any]:
         raise Damaged(f"{what} is no HDF5 file; it may be cut off or another format", member=what)
     try:
         file = h5py.File(io.BytesIO(bytes(data)), "r")
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except _ERRORS as error:
         raise _unsound(what, error) from error
     with file:
         try:
             _require_plain(file, what)
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        except _ERRORS as error:
             if isinstance(error, Damaged | Refused | LimitExceeded):
                 raise
             raise _unsound(what, error) from error
@@ -77,7 +88,7 @@ def array(dataset: Any, what: str) -> Any:
 
             return np.array(dataset, dtype=ml_dtypes.bfloat16)
         return np.array(dataset)
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
+    except _ERRORS as error:
         raise _unsound(f"{what}{dataset.name}", error) from error
 
 
@@ -178,7 +189,7 @@ def _check_dataset(dataset: Any, where: str) -> None:
 def _attribute(group: Any, name: str, what: str) -> Any:
     try:
         return group.attrs.get(name)
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
+    except _ERRORS as error:
         raise _unsound(f"the attribute {name} of {what}", error) from error
 
 

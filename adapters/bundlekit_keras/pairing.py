@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bundlekit.errors import NotRestorable, UnknownOption
+from bundlekit_keras.legacy import layer_name
 from bundlekit_keras.stored import TOP, natural, ranked
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _named(
     at = {layer.name: layer for layer in layers}
     expected = [layer.name for layer in layers if layer.weights]
     named = [name for name in holding if name != TOP]
-    names = {name: name for name in named if name in at}
+    names = {name: layer_name(name) for name in named if layer_name(name) in at}
     if set(names) != set(named) or set(expected) - set(names):
         names |= _renumbered(named, expected, names)
     return {name: at[other] for name, other in names.items()}

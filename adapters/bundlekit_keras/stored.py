@@ -97,9 +97,10 @@ def _attributes(file: Any) -> set[str]:
 
 def _structural(files: list[Any], what: str) -> Stored:
     found: dict[str, StoredTensor] = {}
-    kind = None
+    kind, held = None, False
     for file in files:
         for group, name, holder in _holders(file):
+            held = True
             kind = name or kind if group == "optimizer" else kind
             for key in sorted(holder, key=natural):
                 dataset = holder[key]
@@ -110,7 +111,7 @@ def _structural(files: list[Any], what: str) -> Stored:
                     raise Damaged(f"{what} holds {path} twice", member=what, path=path)
                 label = f"{name}/{key}" if name else None
                 found[path] = _tensor(dataset, what, path=path, group=group, key=key, name=label)
-    if not found:
+    if not held:
         raise Damaged(f"{what} holds no weights in any form that Keras writes", member=what)
     ordered = sorted(found.values(), key=lambda one: (natural(one.group), natural(one.key)))
     modern = modern_places({one.group for one in ordered})
@@ -183,8 +184,6 @@ def _by_layer(file: Any, what: str) -> Stored:
     optimizer: list[StoredTensor] = []
     if "optimizer_weights" in file:
         optimizer = _of_group(file, "optimizer_weights", what)
-    if not weights:
-        raise Damaged(f"{what} holds no weights in any form that Keras writes", member=what)
     return Stored(
         by_layer=True,
         weights=tuple(weights),

@@ -29,13 +29,11 @@ from bundlekit.adapter import (
 from bundlekit.errors import Damaged
 from bundlekit_keras import (
     assembly,
-    audit,
     custom_objects,
     defaults,
     exclusive,
     fidelity,
     keras_file,
-    legacy,
     loading,
     random_state,
     scopes,
@@ -44,7 +42,6 @@ from bundlekit_keras import (
 )
 from bundlekit_keras import stored as stored_weights
 from bundlekit_keras.described import (
-    FOREIGN_LOSSES,
     describe,
     optimizer_kind,
     require_vocabularies,
@@ -53,6 +50,7 @@ from bundlekit_keras.described import (
 from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
 from bundlekit_keras.parts import wanted_parts
+from bundlekit_keras.route import Route, route
 from bundlekit_keras.signature import signature_of
 from bundlekit_keras.writer import require_readable, writer_of
 
@@ -73,6 +71,29 @@ class KerasAdapter:
     deterministic = True
     pack_options = ()
     unpack_options = ("register", "parts", "into", "match", "allow_partial")
+    members = (
+        "config.json",
+        "metadata.json",
+        "model.weights.h5",
+        "assets/…",
+        "random_state.safetensors",
+        "variables.json",
+    )
+    gives = "the compiled, trainable model"
+    keeps = (
+        "architecture",
+        "weights",
+        "compile arguments",
+        "the optimizer's state",
+        "vocabularies",
+        "states of random generators",
+    )
+    loses = (
+        "running metrics",
+        "unmerged LoRA weights",
+        "states of stateful recurrent layers",
+        "`trainable=False` of a `Sequential` itself",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the members of a Keras v3 zip.
@@ -106,12 +127,9 @@ class KerasAdapter:
         for path in payload.paths:
             if path not in _MEMBERS and not path.startswith(ASSETS):
                 raise Damaged(f"{path} is no member of the adapter 'keras'", member=path)
-        for path in (METADATA, CONFIG):
-            if not isinstance(payload.json(path), dict):
-                raise Damaged(f"{path} is no JSON object", member=path)
+        found = _route(payload)
         defaults.check(payload.json(METADATA))
-        version = payload.json(METADATA).get("keras_version")
-        return audit.needs(_config(payload), payload.part.custom_objects, written_by=version)
+        return found.needs(payload.part, CONFIG)
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
@@ -130,17 +148,19 @@ class KerasAdapter:
             NotRestorable: Keras failed, with its error as the cause.
             IncompleteLoad: the weights are not those of `into`.
         """
-        writer = writer_of(payload.json(METADATA).get("keras_version"), METADATA)
-        require_readable(writer)
+        found = _route(payload)
+        require_readable(found.writer)
         if "into" in context.options:
             with variables.opened(payload, WEIGHTS) as stored:
-                kind = optimizer_kind(_config(payload))
+                kind = optimizer_kind(found.config)
                 return loading.load_into(replace(stored, optimizer_kind=kind), context.options)
         fresh = wanted_parts(context.options, ("config",)) == {"config"}
+        if found.is_tf_keras:
+            return found.by_tf_keras(payload, context, {p: payload.read(p) for p in payload.paths})
         with exclusive.building, defaults.set_as(payload.json(METADATA)):
             if fresh:
-                return assembly.build(_config(payload), context, compiled=False, payload=payload)
-            load = _assemble if writer.is_keras_2 else _load
+                return assembly.build(found.config, context, compiled=False, payload=payload)
+            load = _assemble if found.writer.is_keras_2 else _load
             model = load(payload, context)
         if defaults.are_in(payload.json(METADATA)):
             random_state.unpack(model, payload)
@@ -155,10 +175,9 @@ class KerasAdapter:
             return None
         part = Part(adapter=self.name, payload_version=1, distribution="?", type="?", kind="?")
         payload = Payload(part, members, {})
-        writer = writer_of(payload.json(METADATA).get("keras_version"), METADATA)
-        config = _config(payload)
+        found = _route(payload)
         require_vocabularies(
-            config,
+            found.config,
             [path for path in members if path.startswith(ASSETS)],
             what=repr(foreign.name),
             remedy="save the model as one .keras file, or adapt the layer again",
@@ -167,31 +186,28 @@ class KerasAdapter:
             resumes = bool(stored.optimizer)
         return Adopted(
             members=members,
-            description=describe(config, writer, resumes=resumes, losses=FOREIGN_LOSSES),
-            type=type_of(payload.json(CONFIG), writer),
-            written_by=str(writer),
+            description=describe(found, resumes=resumes),
+            type=type_of(payload.json(CONFIG), found.writer),
+            written_by=str(found.writer),
         )
 
 
-def _config(payload: Payload) -> dict[str, Any]:
-    """Give the config as this Keras reads it; the same object to audit and to build from."""
+def _route(payload: Payload) -> Route:
+    """Find out who builds the model, and from what; the same to audit and to build from."""
 
-    def modern() -> dict[str, Any]:
-        config = payload.json(CONFIG)
-        if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
-            raise Damaged(f"{CONFIG} is not the config of a model", member=CONFIG)
-        version = payload.json(METADATA).get("keras_version")
-        modern: dict[str, Any] = legacy.modern(
-            config, written_by=version if isinstance(version, str) else None
-        )
-        return modern
+    def found() -> Route:
+        metadata, config = payload.json(METADATA), payload.json(CONFIG)
+        for path, value in ((METADATA, metadata), (CONFIG, config)):
+            if not isinstance(value, dict):
+                raise Damaged(f"{path} is no JSON object", member=path)
+        return route(config, None, writer_of(metadata.get("keras_version"), METADATA), CONFIG)
 
-    found: dict[str, Any] = payload.once(CONFIG, modern)
-    return found
+    route_found: Route = payload.once(CONFIG, found)
+    return route_found
 
 
 def _assemble(payload: Payload, context: Context) -> Any:
-    model = assembly.build(_config(payload), context, compiled=True, payload=payload)
+    model = assembly.build(_route(payload).config, context, compiled=True, payload=payload)
     with stored_weights.opened(payload.read(WEIGHTS), WEIGHTS) as stored:
         assembly.fill(model, stored, payload)
     return model
@@ -207,7 +223,7 @@ def _load(payload: Payload, context: Context) -> Any:
     resume = "resume" in payload.part.capabilities
     carried = any(need.kind == "lambda" and not need.code for need in context.needs)
     try:
-        with custom_objects.presented(_config(payload), context) as config:
+        with custom_objects.presented(_route(payload).config, context) as config:
             later = None if resume else config.pop("compile_config", None)
             with TemporaryDirectory(prefix="bundlekit-") as folder:
                 path = Path(folder) / "model.keras"

@@ -30,6 +30,17 @@ class WeightsAdapter:
     deterministic = True
     pack_options = ()
     unpack_options = ("into", "match", "allow_partial")
+    members = ("model.weights.h5", "variables.json")
+    gives = "a dict from path to array; with `into=`, a `LoadReport`"
+    keeps = (
+        "weights",
+        "their order and names",
+    )
+    loses = (
+        "architecture",
+        "compile arguments and the optimizer's state",
+        "vocabularies",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the weights, and beside them their order and names.

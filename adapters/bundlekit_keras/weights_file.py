@@ -88,9 +88,10 @@ def members_of(foreign: Foreign) -> dict[str, Buffer] | None:
 def _sharded(foreign: Foreign) -> dict[str, Buffer] | None:
     data = foreign.read()
     try:
-        shards = _shards(json.loads(bytes(data)))
+        found = json.loads(bytes(data))
     except (ValueError, RecursionError):
         return None
+    shards = _shards(found)
     if shards is None:
         return None
     return {MAP: data, **{name: foreign.beside(name).read() for name in shards}}

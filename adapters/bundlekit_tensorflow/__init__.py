@@ -2,13 +2,13 @@
 
 * `savedmodel`: the adapter `tf-savedmodel`.
 * `writing`, `unchanged`, `quiet`: the frameworks' own savers, and no trace of them.
-* `wire`, `program`, `keras_metadata`: the files as data, read without TensorFlow.
+* `wire`, `parsing`, `program`, `keras_metadata`: the files as data, read without TensorFlow.
 * `audit`, `operations`, `saver`, `assets`, `keras_audit`: what a program may do.
 * `reading`, `trainable`: TensorFlow's loader, and that of tf_keras.
-* `inference`, `endpoint`: the object that predicts.
+* `inference`, `endpoint`, `structure`: the object that predicts.
 * `description`, `keras_objects`, `signature`, `dtypes`: what the manifest says.
 * `adoption`, `layout`, `parts`: folders that others wrote; which files there are; what comes back.
-* `framework`: the installed TensorFlow and tf_keras.
+* `framework`, `versions`: the installed TensorFlow and tf_keras; programs of later ones.
 * `observe`: what tests compare.
 
 Importing any of them imports no framework.

@@ -9,8 +9,10 @@ from bundlekit_tensorflow import keras_audit, keras_metadata
 from bundlekit_tensorflow.description import KERAS_2_LOSSES, MODULE_LOSSES, WITHOUT_CLASSES
 from bundlekit_tensorflow.keras_metadata import METADATA
 from bundlekit_tensorflow.layout import is_known
-from bundlekit_tensorflow.program import SAVED_MODEL, parse
+from bundlekit_tensorflow.parsing import parse
+from bundlekit_tensorflow.program import SAVED_MODEL
 from bundlekit_tensorflow.signature import names, signature_of
+from bundlekit_tensorflow.versions import require_readable
 
 if TYPE_CHECKING:
     from bundlekit.adapter import Foreign
@@ -33,6 +35,7 @@ def adopted(foreign: Foreign) -> Adopted | None:
         Loss(what=path, why="a file that no SavedModel has is not kept") for path in left
     )
     program = parse(members[SAVED_MODEL])
+    require_readable(program.tensorflow)
     environment = {"tensorflow": program.tensorflow} if program.tensorflow else {}
     if METADATA not in members:
         return Adopted(
@@ -67,7 +70,7 @@ def adopted(foreign: Foreign) -> Adopted | None:
             kind="model",
             name=name if isinstance(name, str) else None,
             signature=signature_of(program, keras_metadata.order_of(root)),
-            capabilities=tuple(capabilities),
+            capabilities=tuple(sorted(capabilities)),
             losses=KERAS_2_LOSSES + losses,
             environment=environment,
         ),

@@ -10,7 +10,8 @@ from bundlekit.errors import NotBuilt
 from bundlekit_tensorflow import keras_metadata, keras_objects
 from bundlekit_tensorflow.framework import require_tensorflow
 from bundlekit_tensorflow.keras_metadata import METADATA
-from bundlekit_tensorflow.program import SAVED_MODEL, parse
+from bundlekit_tensorflow.parsing import parse
+from bundlekit_tensorflow.program import SAVED_MODEL
 from bundlekit_tensorflow.signature import names, signature_of
 from bundlekit_tensorflow.writing import KERAS, MODULE, TF_KERAS
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bundlekit.adapter import TensorSpec
 from bundlekit.errors import InvalidInputs
 from bundlekit_tensorflow.framework import require_tensorflow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from bundlekit_tensorflow.structure import filled, leaves
 
 BATCH_SIZE = 32
 """Rows of one call of `predict` unless the caller says otherwise; as in Keras."""
@@ -25,11 +23,13 @@ class Endpoint:
 
     Args:
         name: what the SavedModel calls it.
-        call: the TensorFlow function.
+        call: the function, as TensorFlow has traced it.
         arguments: positional and named arguments in their structure, with a `TensorSpec` of
             TensorFlow's in the place of each tensor.
         outputs: the structure of what it gives, in the same way.
         output_names: what to call the outputs where the structure does not say.
+        order: names of inputs in the order in which they are taken one by one; that of the
+            structure otherwise, and where the names are others.
 
     Attributes:
         name: the same.
@@ -40,23 +40,27 @@ class Endpoint:
     def __init__(
         self,
         name: str,
-        call: Callable[..., Any],
+        call: Any,
         arguments: tuple[Sequence[Any], Mapping[str, Any]],
         outputs: Any,
         output_names: Sequence[str] = (),
+        order: Sequence[str] = (),
     ) -> None:
         tf = require_tensorflow()
         self.name = name
         self._call = call
         self._arguments = arguments
-        self._leaves = list(_leaves(arguments))
+        self._leaves = list(leaves(arguments))
         specs = [leaf for _, leaf in self._leaves if isinstance(leaf, tf.TypeSpec)]
         keys = [key for key, leaf in self._leaves if isinstance(leaf, tf.TypeSpec)]
         names = [getattr(spec, "name", None) or f"input_{n}" for n, spec in enumerate(specs)]
         self._aliases = {**dict(zip(keys, names, strict=True)), **{name: name for name in names}}
-        self._specs = dict(zip(names, specs, strict=True))
+        self._names = names
+        by_name = dict(zip(names, specs, strict=True))
+        wanted = order if sorted(order) == sorted(names) else names
+        self._specs = {name: by_name[name] for name in wanted}
         self.inputs = tuple(_spec(name, spec) for name, spec in self._specs.items())
-        given = [(key, leaf) for key, leaf in _leaves(outputs) if isinstance(leaf, tf.TypeSpec)]
+        given = [(key, leaf) for key, leaf in leaves(outputs) if isinstance(leaf, tf.TypeSpec)]
         called = output_names if len(output_names) == len(given) else [""] * len(given)
         self.outputs = tuple(
             _spec(key or name or f"output_{n}", leaf)
@@ -96,16 +100,21 @@ class Endpoint:
         ]
         return tf.nest.map_structure(lambda *each: _numpy(tf.concat(each, 0)), *parts)
 
+    @property
+    def variables(self) -> tuple[Any, ...]:
+        """The variables that it reads."""
+        return tuple(self._call.variables)
+
     def __repr__(self) -> str:
         """Show names, dtypes and shapes."""
         return f"{self.name}({_listed(self.inputs)}) -> {_listed(self.outputs)}"
 
     def _run(self, bound: Mapping[str, Any]) -> Any:
         tf = require_tensorflow()
-        tensors = iter(bound.values())
-        # One value per leaf, in the order that `_leaves` walks them.
+        tensors = iter([bound[name] for name in self._names])
+        # One value per leaf, in the order that `leaves` walks them.
         values = iter([next(tensors) if isinstance(x, tf.TypeSpec) else x for _, x in self._leaves])
-        positional, named = _filled(self._arguments, values)
+        positional, named = filled(self._arguments, values)
         return self._call(*positional, **named)
 
     def _bound(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,28 +212,6 @@ class Endpoint:
         return next(iter(rows.values()))
 
 
-def _leaves(structure: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves with the innermost key or number, dicts in the order of their keys."""
-    if isinstance(structure, Mapping):
-        for name in sorted(structure, key=str):
-            yield from _leaves(structure[name], str(name))
-    elif isinstance(structure, list | tuple):
-        for child in structure:
-            yield from _leaves(child)
-    else:
-        yield key, structure
-
-
-def _filled(structure: Any, values: Iterator[Any]) -> Any:
-    if isinstance(structure, Mapping):
-        return {name: _filled(structure[name], values) for name in sorted(structure, key=str)}
-    if isinstance(structure, list | tuple):
-        children = [_filled(child, values) for child in structure]
-        named = hasattr(structure, "_fields")
-        return type(structure)(*children) if named else type(structure)(children)
-    return next(values)
-
-
 def _plain(value: Any, spec: Any) -> Any:
     import numpy as np
 
@@ -249,7 +236,8 @@ def _shape(spec: Any) -> tuple[int | None, ...]:
 
 
 def _listed(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(
-        f"{spec.name!r}: {spec.dtype}[{', '.join('?' if n is None else str(n) for n in spec.shape)}]"
-        for spec in specs
-    )
+    return ", ".join(f"{spec.name!r}: {spec.dtype}[{_sizes(spec)}]" for spec in specs)
+
+
+def _sizes(spec: TensorSpec) -> str:
+    return ", ".join("?" if size is None else str(size) for size in spec.shape)

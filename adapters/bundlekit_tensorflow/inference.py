@@ -42,12 +42,14 @@ class InferenceModel:
         self, loaded: Any, name: str | None, output_names: Sequence[str], instead: str
     ) -> None:
         self.name = name
-        self.signatures: Mapping[str, Endpoint] = _Signatures(
-            {**dict(_methods(loaded)), **dict(_signatures(loaded))}
-        )
         self._loaded = loaded
         self._instead = instead
-        self._own = next(_own_functions(loaded, output_names), None) or self.signatures.get(DEFAULT)
+        own = next(_own_functions(loaded, output_names), None)
+        order = [spec.name for spec in own.inputs] if own else []
+        self.signatures: Mapping[str, Endpoint] = _Signatures(
+            dict([*_methods(loaded), *_signatures(loaded, order)])
+        )
+        self._own = own or self.signatures.get(DEFAULT)
         if self._own is None and len(self.signatures) == 1:
             self._own = next(iter(self.signatures.values()))
 
@@ -162,9 +164,9 @@ class _Signatures(dict[str, Endpoint]):
         )
 
 
-def _signatures(loaded: Any) -> Iterator[tuple[str, Endpoint]]:
+def _signatures(loaded: Any, order: Sequence[str]) -> Iterator[tuple[str, Endpoint]]:
     for name, function in loaded.signatures.items():
-        yield name, _of_signature(name, function)
+        yield name, _of_signature(name, function, order=order)
 
 
 def _methods(loaded: Any) -> Iterator[tuple[str, Endpoint]]:
@@ -172,14 +174,16 @@ def _methods(loaded: Any) -> Iterator[tuple[str, Endpoint]]:
     if hasattr(loaded, "keras_api"):
         return  # what Keras 2 keeps there are its own traces of the model
     for name, value in sorted(vars(loaded).items()):
-        traces = getattr(value, "concrete_functions", ())
+        traces: Sequence[Any] = getattr(value, "concrete_functions", ())
         if not name.startswith("_") and len(traces) == 1:
             yield name, _of_signature(name, traces[0])
 
 
-def _of_signature(name: str, function: Any, output_names: Sequence[str] = ()) -> Endpoint:
+def _of_signature(
+    name: str, function: Any, output_names: Sequence[str] = (), order: Sequence[str] = ()
+) -> Endpoint:
     arguments, outputs = function.structured_input_signature, function.structured_outputs
-    return Endpoint(name, function, arguments, outputs, output_names)
+    return Endpoint(name, function, arguments, outputs, output_names, order)
 
 
 def _own_functions(loaded: Any, output_names: Sequence[str]) -> Iterator[Endpoint]:

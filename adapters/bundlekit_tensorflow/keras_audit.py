@@ -20,7 +20,7 @@ from bundlekit_tensorflow.audit import OPERATION
 from bundlekit_tensorflow.keras_metadata import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bundlekit.manifest import Part
     from bundlekit.source import Buffer
@@ -56,6 +56,8 @@ class Names(NamedTuple):
     functions: frozenset[str]
     symbols: frozenset[str]
     """Public names of functions of TensorFlow, below `tf.`."""
+    identifiers: frozenset[str]
+    """The names of the classes in lower case, as `compile` takes them: `adam`."""
 
 
 @cache
@@ -70,7 +72,12 @@ def allowed() -> Names:
         if not line.startswith("#"):
             kind, name = line.split(" ")
             kinds[kind].add(name)
-    return Names(*(frozenset(kinds[kind]) for kind in ("class", "function", "symbol")))
+    return Names(
+        classes=frozenset(kinds["class"]),
+        functions=frozenset(kinds["function"]),
+        symbols=frozenset(kinds["symbol"]),
+        identifiers=frozenset(name.lower() for name in kinds["class"]),
+    )
 
 
 def needs(data: Buffer, program: Program, part: Part) -> tuple[Need, ...]:
@@ -85,10 +92,35 @@ def needs(data: Buffer, program: Program, part: Part) -> tuple[Need, ...]:
         Refused: it names a module to import.
         Damaged: it is none, or the manifest contradicts it.
     """
-    optional = can_predict(program)
+    return _needs(keras_metadata.parse(data), part, METADATA, optional=can_predict(program))
+
+
+def needs_of_config(
+    config: dict[str, Any], training: dict[str, Any] | None, part: Part, what: str
+) -> tuple[Need, ...]:
+    """Give what making a model takes besides tf_keras, from the config in a file of its own.
+
+    Args:
+        config: class and config of the model.
+        training: what it was compiled with; `None` where it was not.
+        part: what the manifest says, to tell where needs come from.
+        what: the file, for the errors.
+
+    Raises:
+        Refused: it names a module to import.
+        Damaged: the manifest contradicts it.
+    """
+    whole = {**config, "training_config": training}
+    root = keras_metadata.KerasObject(0, "root", "_tf_keras_model", whole)
+    return _needs((root,), part, what, optional=False)
+
+
+def _needs(
+    objects: Iterable[keras_metadata.KerasObject], part: Part, what: str, *, optional: bool
+) -> tuple[Need, ...]:
     places: dict[str, dict[str, None]] = {}
     kinds: dict[str, str] = {}
-    for one in keras_metadata.parse(data):
+    for one in objects:
         for name, kind in _object(one):
             places.setdefault(name, {})[one.path] = None
             kinds[name] = max(kind, kinds.get(name, kind), key=_exactness)
@@ -100,7 +132,7 @@ def needs(data: Buffer, program: Program, part: Part) -> tuple[Need, ...]:
         is_keras = (record.module or "").partition(".")[0] in ("keras", "tf_keras", "tensorflow")
         if kind in _NO_OBJECTS or record.optional != optional or is_keras:
             raise Damaged(
-                f"the manifest declares {record.describe()}, and {METADATA} does not need that",
+                f"the manifest declares {record.describe()}, and {what} does not need that",
                 name=record.name,
             )
     undeclared = (_need(name, kinds[name], places[name], optional) for name in sorted(kinds))
@@ -164,7 +196,7 @@ def _walk(
 
 def _text(value: str, key: str) -> Iterator[tuple[str, str]]:
     names = allowed()
-    if value in names.functions or value in names.classes:
+    if value in names.functions or value.lower() in names.identifiers:
         return
     if _REGISTERED.fullmatch(value) or (_REFERENCE.fullmatch(key) and value):
         yield value, "function"

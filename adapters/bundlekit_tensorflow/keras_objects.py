@@ -11,8 +11,9 @@ from bundlekit_tensorflow import keras_audit
 from bundlekit_tensorflow.audit import OPERATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from bundlekit.adapter import Need
     from bundlekit_tensorflow.program import Program
 
 
@@ -25,23 +26,34 @@ def discover(model: Any, metadata: bytes, program: Program) -> tuple[CustomObjec
         program: the program beside that.
     """
     undeclared = Part(adapter="", payload_version=1, distribution="", type="", kind="")
-    live = dict(reversed(list(_named(model))))  # the model's own before the registry's
-    found = []
-    for need in keras_audit.needs(metadata, program, undeclared):
-        if need.kind not in (OPERATION, "lambda") and need.name in live:
-            found.append(
-                CustomObject(
-                    obj=live[need.name],
-                    name=need.name,
-                    kind=need.kind,
-                    where=need.where,
-                    optional=need.optional,
-                )
-            )
-    return tuple(found)
+    return live(model, keras_audit.needs(metadata, program, undeclared))
 
 
-def _named(model: Any) -> Iterator[tuple[str, Any]]:
+def live(model: Any, needs: Iterable[Need]) -> tuple[CustomObject, ...]:
+    """Find the live objects of needs, in a model and the registry; others are left out."""
+    found = dict(reversed(list(named(model))))  # the model's own before the registry's
+    return tuple(
+        CustomObject(
+            obj=found[need.name],
+            name=need.name,
+            kind=need.kind,
+            where=need.where,
+            optional=need.optional,
+        )
+        for need in needs
+        if need.kind not in (OPERATION, "lambda")
+        and need.name in found
+        and not _is_own(found[need.name])
+    )
+
+
+def _is_own(obj: Any) -> bool:
+    """Tell whether an object is tf_keras' own, of a version whose names are not known here."""
+    module = getattr(obj, "__module__", None) or ""
+    return module.partition(".")[0] in ("keras", "tensorflow", "tf_keras")
+
+
+def named(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield what the model is made of, by each name that tf_keras may call it."""
     registered = sys.modules["tf_keras"].saving.get_registered_name
     for obj in _parts(model):

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 SAVING = frozenset({"MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename"})
-"""What reads and writes checkpoints: allowed where a SavedModel registers its saver, see `saver`."""
+"""What reads and writes checkpoints: allowed in a SavedModel's own saver, see `saver`."""
 
 TEXT_TABLE = "InitializeTableFromTextFileV2"
 """Fills a table from a file: allowed on an asset of the SavedModel, see `assets`."""

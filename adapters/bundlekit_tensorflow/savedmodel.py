@@ -25,7 +25,9 @@ from bundlekit_tensorflow import (
 )
 from bundlekit_tensorflow.keras_metadata import METADATA
 from bundlekit_tensorflow.layout import check_paths, is_tensors
-from bundlekit_tensorflow.program import SAVED_MODEL, parse
+from bundlekit_tensorflow.parsing import parse
+from bundlekit_tensorflow.program import SAVED_MODEL
+from bundlekit_tensorflow.versions import require_readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +55,18 @@ class SavedModelAdapter:
     deterministic = False
     pack_options = ("save_traces", "signatures")
     unpack_options = ("parts",)
+    members = ("saved_model.pb", "variables/…", "assets/…", "fingerprint.pb", "keras_metadata.pb")
+    gives = "an object that predicts, with named signatures; of tf_keras, the trainable model"
+    keeps = (
+        "the program that predicts, without its classes",
+        "weights",
+        "vocabularies",
+        "of tf_keras: compile arguments and the optimizer's state",
+    )
+    loses = (
+        "of Keras 3: the model that trains",
+        "masks and overridden methods of classes that are not given",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the files of a SavedModel.
@@ -76,6 +90,7 @@ class SavedModelAdapter:
         """Name the operations that are on no list, and what the config of tf_keras needs."""
         check_paths(payload.paths)
         program = parse(payload.read(SAVED_MODEL))
+        require_readable(program.tensorflow)
         needed = audit.needs(program, payload.paths)
         if METADATA in payload.paths:
             needed += keras_audit.needs(payload.read(METADATA), program, payload.part)

@@ -28,22 +28,27 @@ def load(folder: str, payload: Payload, context: Context) -> Any:
         payload: the same, as members.
         context: the user's classes and functions.
 
+    Returns:
+        The model; `None` where it was none that was saved.
+
     Raises:
         Damaged: the checkpoint holds another optimizer than the model was compiled with.
     """
     keras = tf_keras()
     with ExitStack() as stack:
-        stack.enter_context(keras.utils.custom_object_scope(_named(context)))
+        stack.enter_context(keras.utils.custom_object_scope(named(context)))
         if any(need.kind == "lambda" and not need.code for need in context.needs):
-            stack.enter_context(_unsafe())  # they are trusted, or this would not have been called
+            stack.enter_context(unsafe())  # they are trusted, or this would not have been called
         model = keras.models.load_model(folder)
-    if isinstance(model, keras.Model):
-        _restore_optimizer(model, folder)
-        _warn_of_revived(model)
+    if not isinstance(model, keras.Model):
+        return None
+    _restore_optimizer(model, folder)
+    _warn_of_revived(model)
     return model
 
 
-def _named(context: Context) -> dict[str, object]:
+def named(context: Context) -> dict[str, object]:
+    """Give what was found by each name that tf_keras may call it."""
     return {
         name: obj
         for need, obj in context.objects.items()
@@ -52,7 +57,8 @@ def _named(context: Context) -> dict[str, object]:
     }
 
 
-def _unsafe() -> Any:
+def unsafe() -> Any:
+    """Let tf_keras run the lambdas of a file, which the caller trusts."""
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
     return SafeModeScope(safe_mode=False)

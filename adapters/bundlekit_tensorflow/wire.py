@@ -54,11 +54,15 @@ class Message:
     def __init__(self, data: Buffer, budget: Budget) -> None:
         self._budget = budget
         self._fields: dict[int, list[tuple[int, int | memoryview]]] = {}
+        found = self._fields
         for number, kind, value in _fields(memoryview(data).cast("B"), budget.what):
+            if number in found:
+                found[number].append((kind, value))
+            else:
+                found[number] = [(kind, value)]
             budget.left -= 1
             if budget.left < 0:
                 raise LimitExceeded(f"{budget.what} has more than {MAX_FIELDS:,} fields")
-            self._fields.setdefault(number, []).append((kind, value))
 
     def has(self, number: int) -> bool:
         """Tell whether a field is there."""
@@ -162,14 +166,21 @@ class Message:
 def _fields(data: memoryview, what: str) -> Iterator[tuple[int, int, int | memoryview]]:
     at, end = 0, len(data)
     while at < end:
-        key, at = _varint(data, at, what)
+        key = data[at]
+        if key < 0x80:  # most numbers are of one byte
+            at += 1
+        else:
+            key, at = _varint(data, at, what)
         number, kind = key >> 3, key & 7
         value: int | memoryview
-        if kind == _VARINT:
-            value, at = _varint(data, at, what)
-        elif kind == _BYTES:
-            size, at = _varint(data, at, what)
+        if kind == _BYTES:
+            if at < end and data[at] < 0x80:
+                size, at = data[at], at + 1
+            else:
+                size, at = _varint(data, at, what)
             value, at = data[at : at + size], at + size
+        elif kind == _VARINT:
+            value, at = _varint(data, at, what)
         elif kind in (_FIXED32, _FIXED64):
             size = 4 if kind == _FIXED32 else 8
             value, at = data[at : at + size], at + size

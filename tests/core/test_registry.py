@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_a_broken_plug_in_is_named_where_nobody_claims_the_object(install: Insta
         (adapter("acme", version="1"), "attribute 'version' is '1'; expected int"),
         (adapter("acme", version=True), "attribute 'version' is True; expected int"),
         (adapter("acme", types=["a"]), r"attribute 'types' is \['a'\]; expected tuple"),
-        (adapter("acme", default=None), "attribute 'default' is None; expected bool"),
+        (adapter("acme", default=None), "attribute 'default' is None; expected bool or tuple"),
         (adapter("other"), "calls itself 'other'; its entry point says 'acme'"),
         (adapter("acme", version=3), "does not read its own version 3"),
         (adapter("acme").replace("def audit", "def odd"), "has no method 'audit'"),
@@ -114,6 +115,15 @@ def test_a_plug_in_that_is_installed_meanwhile_is_found(acme: Path, install: Ins
     (late / "METADATA").write_text("Name: late\nVersion: 1.0\n")
     (late / "entry_points.txt").write_text("[bundlekit.adapters]\ncomplex = late_module:A\n")
     assert installed().claiming(1j).name == "complex"
+
+
+def test_an_adapter_may_be_the_default_for_some_of_its_types(install: Install, acme: Path) -> None:
+    types = ("fractions.Fraction", "decimal.Decimal")
+    source = adapter("ratio", types=types, default=("decimal.Decimal",))
+    install("rival", "rival_module", source, {"ratio": "rival_module:A"})
+    assert installed().choose(Decimal(1)).name == "ratio"
+    assert installed().choose(Fraction(1)).name == "fraction"
+    assert installed().choose(Fraction(1), "ratio").name == "ratio"
 
 
 def test_an_adapter_that_is_no_default_is_used_when_named(install: Install, acme: Path) -> None:

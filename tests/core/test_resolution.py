@@ -304,6 +304,49 @@ class TestCode:
         assert resolve([asked(*lambdas)], {}, Trust(code=True)) == [{}]
 
 
+class TestOperations:
+    OPS = tuple(Need(name=n, kind="op", where=(f"function {n}",)) for n in ("PrintV2", "ReadFile"))
+
+    def test_all_that_are_not_trusted_are_refused_with_the_line_that_would_do(self) -> None:
+        trust = Trust(["acme"], ops=["Other"])
+        with pytest.raises(Refused, match="PrintV2, in function PrintV2") as caught:
+            resolve([asked(*self.OPS, need("A"))], {}, trust)
+        line = 'trust=Trust(imports=["acme"], ops=["Other", "PrintV2", "ReadFile"])'
+        assert str(caught.value).endswith(line)
+        assert caught.value.ops == ("PrintV2", "ReadFile")  # type: ignore[attr-defined]
+
+    def test_those_that_are_trusted_need_nothing_else(self) -> None:
+        trust = Trust(ops=["PrintV2", "ReadFile"])
+        assert resolve([asked(*self.OPS)], {"PrintV2": print}, trust) == [{}]
+        with pytest.raises(Refused, match=r'pass trust=Trust\(ops=\["PrintV2", "ReadFile"\]\)'):
+            resolve([asked(*self.OPS)], {}, Trust(ops=["PrintV2"]))
+
+    def test_code_and_names_do_not_allow_them(self) -> None:
+        with pytest.raises(Refused, match="PrintV2"):
+            resolve([asked(*self.OPS)], {}, Trust(["PrintV2"], code=True))
+
+
+class TestOptional:
+    """What something less can be restored without is left out, and said."""
+
+    def test_it_is_left_out(self) -> None:
+        kinds = {"A": "layer", "<lambda>": "lambda", "PrintV2": "op"}
+        wanted = [
+            Need(name=name, kind=kind, where=("x",), optional=True) for name, kind in kinds.items()
+        ]
+        (found,) = resolve([asked(*wanted)], {}, Trust())
+        assert found == {}
+        assert {one.name for one in found.missing} == set(kinds)
+        trust = Trust(code=True, ops=["PrintV2"])
+        (found,) = resolve([asked(*wanted)], {"A": str}, trust)
+        assert found == {wanted[0]: str}
+        assert found.missing == ()
+
+    def test_beside_it_the_rest_is_needed(self) -> None:
+        spare = Need(name="A", optional=True)
+        assert missing(asked(spare, need("B"))).custom_objects == ("B",)
+
+
 def test_of_thousands_that_are_missing_all_are_listed() -> None:
     needs = [need(f"A{number}", module="acme" * 50) for number in range(5_000)]
     error = missing(asked(*needs))

@@ -98,3 +98,16 @@ def test_names_do_not_allow_code_nor_code_names() -> None:
 def test_it_is_a_value() -> None:
     with pytest.raises(AttributeError, match="cannot assign"):
         Trust().code = True  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["*", "", " ", "a b", None, 3, True, "read /etc", "x\n"])
+def test_what_is_no_name_of_an_operation_is_refused(name: Any) -> None:
+    with pytest.raises(InvalidTrust, match="not the name of an operation") as refusal:
+        Trust(ops=[name])
+    assert refusal.value.found == name  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ops", ["PrintV2", True, 3])
+def test_operations_are_a_list(ops: Any) -> None:
+    with pytest.raises(InvalidTrust, match="as ops: trust takes a list of names"):
+        Trust(ops=ops)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -17,6 +16,9 @@ with warnings.catch_warnings():
     import tf_keras
 
 from bundlekit.testing import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 HERE = str(Path(__file__).parent)
 Made = tuple[Any, Any, Any]

@@ -6,15 +6,17 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bundlekit
 from bundlekit import manifest as manifests
-from bundlekit.adapter import Adopted
 from bundlekit.artifact import Artifact, Content, write
 from bundlekit.source import MemorySource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 
 PROGRAM, METADATA = "saved_model.pb", "keras_metadata.pb"
 
@@ -39,21 +41,6 @@ def artifact(files: Mapping[str, bytes], **fields: Any) -> bytes:
     contents = {path: Content(data) for path, data in files.items()}
     write(file, contents, lambda found: manifests.build(**known, members=found))
     return file.getvalue()
-
-
-def adopted(found: Adopted) -> bytes:
-    """Write what the adapter has adopted as an artifact."""
-    said = found.description
-    return artifact(
-        {path: bytes(data) for path, data in found.members.items()},
-        type=found.type,
-        kind=said.kind,
-        name=said.name,
-        signature=said.signature,
-        capabilities=said.capabilities,
-        losses=said.losses,
-        environment=dict(said.environment),
-    )
 
 
 def changed(data: bytes, change: Callable[[Any], object]) -> bytes:

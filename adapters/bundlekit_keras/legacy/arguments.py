@@ -32,7 +32,11 @@ def settle(config: dict[str, Any], own: Name, era: Era, place: Place) -> None:
         return
     if own.full in table.CHANGED:
         raise refusing.no_such_class(place, own.class_name, table.CHANGED[own.full])
-    of_class = table.CLASSES.get(own.full, {})
+    of_class = {
+        argument: rule
+        for known in reversed(own.known_as)
+        for argument, rule in table.CLASSES.get(known, {}).items()
+    }
     of_kind = table.KINDS.get(own.kind, {})
     what = f"the {own.class_name} {config.get('name', '')!r}"
     for argument in list(config):

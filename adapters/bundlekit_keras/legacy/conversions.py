@@ -21,6 +21,13 @@ def one_axis(config: dict[str, Any], place: Place) -> None:
         )
 
 
+def renorm(config: dict[str, Any], place: Place) -> None:
+    """Leave out batch renormalization where it is off; not every Keras 3 has it."""
+    if not config["renorm"]:
+        for key in ("renorm", "renorm_clipping", "renorm_momentum"):
+            config.pop(key, None)
+
+
 def decay(config: dict[str, Any], place: Place) -> None:
     """Write the decay of old optimizers as the schedule that it is: lr / (1 + decay * step)."""
     rate = config.pop("decay")
@@ -44,6 +51,12 @@ def decay(config: dict[str, Any], place: Place) -> None:
     raise refusing.not_expressible(
         place, "the optimizer", "decay", rate, "a schedule on top of a decay cannot be expressed"
     )
+
+
+def no_name(config: dict[str, Any], place: Place) -> None:
+    """Leave out a name that is none; Keras 3 has one of its own then."""
+    if config["name"] is None:
+        del config["name"]
 
 
 def reduction(config: dict[str, Any], place: Place) -> None:

@@ -23,8 +23,9 @@ CONSTANT = "_CONSTANT_VALUE"
 """What Keras 2 wrote as the layer of a first argument that comes from no layer."""
 _MOST_LEVELS = 50
 """Nesting of one call's arguments; honest ones have a few, and this walk recurses."""
-_WITH_STATES = frozenset(
-    {"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"}
+_WITH_STATES = (
+    *("Bidirectional", "GRU", "LSTM", "RNN", "SimpleRNN"),
+    *("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
 )
 """Layers that were called on a list of a sequence and its initial states."""
 

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import nodes
-from bundlekit_keras.legacy import compiling, graph, layer_names, naming, refusing, sequential
+from bundlekit_keras.legacy import (
+    compiling,
+    graph,
+    layer_names,
+    metrics,
+    naming,
+    refusing,
+    sequential,
+)
 from bundlekit_keras.legacy.arguments import settle, settle_users
 from bundlekit_keras.legacy.copying import copied
 from bundlekit_keras.legacy.era import Era, era_of
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 
 _IN_THE_FILE = ("keras_version", "backend")
 """What `to_json()` of Keras 2 writes beside the node."""
+_SHARED = "shared_object_id"
 _OPAQUE = nodes.CONSTANTS | {nodes.LAMBDA, "__typespec__"}
 
 
@@ -31,6 +40,8 @@ class _Task:
         slot: the kind of what belongs there.
         keras: whether the argument is one of Keras' own; a user's texts mean what the user says.
         layer: whether it stands among the layers of a model, which builds them.
+        scope: where the outermost Functional model around it stands; Keras 2 numbered shared
+            objects anew in each.
     """
 
     holder: Any
@@ -39,6 +50,7 @@ class _Task:
     slot: str | None
     keras: bool
     layer: bool = False
+    scope: str | None = None
 
 
 def modern(config: dict[str, Any], *, written_by: str | None) -> dict[str, Any]:
@@ -78,7 +90,9 @@ def migrate(holder: Any, key: Any, slot: str | None, era: Era, *, keras: bool) -
         value = task.holder[task.key]
         if isinstance(value, str):
             if task.slot is not None and task.keras:
-                task.holder[task.key] = naming.text(value, task.slot, era, _dtype(task.holder))
+                task.holder[task.key] = naming.text(
+                    value, task.slot, era, _place(task), _dtype(task.holder)
+                )
         elif isinstance(value, dict | list):
             pending.extend(reversed(list(_inside(task, value, era))))
 
@@ -88,11 +102,12 @@ def _inside(task: _Task, value: Any, era: Era) -> Iterator[_Task]:
     place = _place(task)
     if isinstance(value, list):
         for index in range(len(value)):
-            yield _Task(value, index, place, task.slot, task.keras, task.layer)
+            yield _Task(value, index, place, task.slot, task.keras, task.layer, task.scope)
         return
     if "class_name" not in value or "config" not in value:
         for key in value:
-            yield _Task(value, key, place, slot_of(key) or task.slot, task.keras)
+            slot = slot_of(key) or task.slot
+            yield _Task(value, key, place, slot, task.keras, scope=task.scope)
         return
     if not isinstance(value["class_name"], str) or value["class_name"] in _OPAQUE:
         return
@@ -103,14 +118,21 @@ def _inside(task: _Task, value: Any, era: Era) -> Iterator[_Task]:
     own = naming.name(value, task.slot, era, place)
     config = value["config"]
     at = Place(place, "config")
+    if own is not None and own.full == "metrics.MeanMetricWrapper":
+        own = metrics.of_function(value, own)
     if own is not None:
         settle(config, own, era, place)
     else:
         settle_users(config, task.slot, era, place)
-    if task.layer and era.keras_2:
-        value.pop("build_config", None)  # they are built when they are called
+    if era.keras_2 and (task.layer or (own is not None and own.kind != "layer")):
+        value.pop("build_config", None)  # layers are built when they are called
     if era.keras_2 and isinstance(config.get("name"), str) and task.slot in (None, "layer"):
         config["name"] = layer_names.layer_name(config["name"])
+    scope = task.scope
+    if scope is None and graph.is_graph(config):
+        scope = str(place)
+    if era.keras_2 and isinstance(value.get(_SHARED), int):
+        value[_SHARED] = f"{scope}#{value[_SHARED]}"
     if graph.is_graph(config):
         if era.keras_2:
             layer_names.rename(config)
@@ -120,9 +142,11 @@ def _inside(task: _Task, value: Any, era: Era) -> Iterator[_Task]:
     for key in config:
         layers = key == "layers"
         slot = _function_slot(own, key) or slot_of(key)
-        yield _Task(config, key, at, slot, own is not None, layers)
+        yield _Task(config, key, at, slot, own is not None, layers, scope)
     if isinstance(value.get("compile_config"), dict):
-        value["compile_config"] = compiling.arguments(value["compile_config"], era)
+        value["compile_config"] = compiling.arguments(
+            value["compile_config"], era, compiling.names_of_outputs(config)
+        )
         yield _Task(value, "compile_config", place, None, True)
     if isinstance(value.get("inbound_nodes"), list):
         yield _Task(value, "inbound_nodes", place, None, False)

@@ -23,11 +23,19 @@ class Name(NamedTuple):
     module: str
     class_name: str
     kind: str
+    legacy: bool = False
 
     @property
     def full(self) -> str:
         """The name that the table knows it by: `layers.Dense`, `optimizers.Adam`."""
         return f"{self.module}.{self.class_name}".removeprefix("keras.")
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """All names that the table may know it by; old optimizers have one of their own."""
+        return (
+            (f"{self.full} of keras.optimizers.legacy", self.full) if self.legacy else (self.full,)
+        )
 
 
 _MODULES: Mapping[str, tuple[str, ...]] = {
@@ -93,6 +101,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
         "BatchNormalizationV2": "BatchNormalization",
         "SyncBatchNormalization": "BatchNormalization",
         "ThresholdedReLU": "ReLU",
+        "GroupedQueryAttention": "GroupQueryAttention",  # the class behind the public name
     },
     "initializer": {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"},
     "optimizer": {
@@ -108,15 +117,23 @@ ALIASES: Mapping[str, frozenset[str]] = {
     "initializer": frozenset({"uniform", "normal", "zero", "one"}),
     "regularizer": frozenset({"l1_l2", "orthogonal_regularizer"}),
     "constraint": frozenset({"max_norm", "min_max_norm", "unit_norm", "non_neg"}),
-    "loss": frozenset(
-        {"mse", "mae", "mape", "msle", "bce", "kld", "kullback_leibler_divergence", "logcosh"}
-    ),
-    "metric": frozenset(
-        {"mse", "mae", "mape", "msle", "bce", "kld", "kullback_leibler_divergence", "logcosh"}
-        | {"acc", "accuracy", "ce", "crossentropy", "cosine_similarity", "cosine_proximity"}
-    ),
+    "loss": frozenset({"mse", "mae", "mape", "msle", "bce", "kld"}),
+    "metric": frozenset({"mse", "mae", "mape", "msle", "bce", "acc", "accuracy"}),
 }
 """What a text may say besides the names of classes and functions."""
+
+_LOSSES_CALLED_OTHERWISE = {
+    **{name.upper(): name for name in ("mse", "mae", "mape", "msle")},
+    **dict.fromkeys(("KLD", "kld", "kullback_leibler_divergence"), "kl_divergence"),
+    **dict.fromkeys(("logcosh", "LogCosh"), "log_cosh"),
+    "huber_loss": "huber",
+    "cosine_proximity": "cosine_similarity",
+}
+CALLED_OTHERWISE: Mapping[str, Mapping[str, str]] = {
+    "loss": _LOSSES_CALLED_OTHERWISE,
+    "metric": _LOSSES_CALLED_OTHERWISE,
+}
+"""What a text said in Keras 2, and what it is called today."""
 
 _TEXTS = frozenset({"activation", "initializer", "regularizer", "constraint", "loss", "metric"})
 

@@ -27,6 +27,7 @@ def name(node: dict[str, Any], slot: str | None, era: Era, place: Place) -> Name
         NotRestorable: it is a class of Keras 2 that Keras 3 has nothing like.
     """
     class_name, module = node["class_name"], node.get("module")
+    legacy = era.keras_2 and _is_old_optimizer(node)
     if names.of_keras(module):
         kind = names.kind_of_module(module)
         if names.is_current(module, class_name):
@@ -48,7 +49,14 @@ def name(node: dict[str, Any], slot: str | None, era: Era, place: Place) -> Name
             raise refusing.no_such_class(place, class_name, GONE[class_name])
         return None
     node["module"], node["class_name"], node["registered_name"] = *found[:2], None
-    return found
+    return found._replace(legacy=legacy and found.kind == "optimizer")
+
+
+def _is_old_optimizer(node: dict[str, Any]) -> bool:
+    """Tell whether an optimizer is one of before Keras 2.11, which say nothing of it."""
+    module = node.get("module", "keras.optimizers.legacy")
+    old = isinstance(module, str) and ("legacy" in module or "optimizer_v2" in module)
+    return old and "is_legacy_optimizer" not in node["config"]
 
 
 def _of_no_module(node: dict[str, Any], slot: str | None) -> Name | None:
@@ -62,7 +70,7 @@ def _of_no_module(node: dict[str, Any], slot: str | None) -> Name | None:
         if operation is not None:
             return operation
     found = names.find(class_name, slot or _looks_like(config))
-    return found or names.of_applications(class_name, config)
+    return found or names.of_applications(class_name.removeprefix(_CUSTOM), config)
 
 
 def _looks_like(config: dict[str, Any]) -> str | None:
@@ -74,6 +82,8 @@ def _looks_like(config: dict[str, Any]) -> str | None:
 def function(node: dict[str, Any]) -> None:
     """Name the function of a node, in place; Keras finds its own by their name alone."""
     module = node.get("module")
+    if not isinstance(node["config"], str):
+        return
     bare = node["config"] in allowlist.allowed().bare_functions
     if ("module" not in node or names.of_keras(module)) and bare:
         node["module"] = "builtins"
@@ -81,7 +91,7 @@ def function(node: dict[str, Any]) -> None:
     node.setdefault("registered_name", nodes.FUNCTION)
 
 
-def text(value: str, slot: str, era: Era, dtype: object = None) -> Any:
+def text(value: str, slot: str, era: Era, place: Place, dtype: object = None) -> Any:
     """Give what a text in a slot of Keras' own means: itself, or the node of a function.
 
     A text that Keras does not resolve is the name of a user's function.
@@ -90,11 +100,20 @@ def text(value: str, slot: str, era: Era, dtype: object = None) -> Any:
         value: the text.
         slot: the kind of what stands there.
         era: who wrote it.
+        place: where it stands.
         dtype: that of the layer whose argument it is.
+
+    Raises:
+        NotRestorable: what it meant depends on shapes, and Keras 3 does not look at them.
     """
     if slot == "activation" and era.keras_2 and value in activations.ANOTHER:
         return activations.ANOTHER[value](dtype)
     kind, _, wrapped = slot.partition("_")
+    if era.keras_2:
+        value = names.CALLED_OTHERWISE.get(kind, {}).get(value, value)
+    if slot == "metric" and value in ("ce", "crossentropy") and era.keras_2:
+        why = "Keras 2 took the crossentropy that fits the shapes, which Keras 3 does not"
+        raise refusing.not_expressible(place, "compile", "metrics", value, why)
     if names.is_known_text(value, kind) and not wrapped:
         return value
     return {

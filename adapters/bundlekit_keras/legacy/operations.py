@@ -15,7 +15,7 @@ from bundlekit_keras.nodes import Place
 if TYPE_CHECKING:
     from bundlekit.errors import NotRestorable
 
-_CALLED = frozenset({"TFOpLambda", "SlicingOpLambda"})
+_CALLED = ("TFOpLambda", "SlicingOpLambda")
 _GET_ITEM = "__operators__.getitem"
 _SLICE = frozenset({"start", "stop", "step"})
 _ELLIPSIS = {"class_name": "__ellipsis__", "config": {}}
@@ -50,7 +50,7 @@ def rewrite(config: dict[str, Any], place: Place) -> None:
     config["layers"] = [
         layer
         for layer in config["layers"]
-        if not (isinstance(layer, dict) and layer.get("name") in idle)
+        if not (isinstance(layer, dict) and str(layer.get("name")) in idle)
     ]
 
 
@@ -163,7 +163,9 @@ def _step(step: object) -> object:
 
 def _needed(config: dict[str, Any]) -> set[str]:
     """Give the names of the layers that the outputs depend on."""
-    layers = {layer.get("name"): layer for layer in config["layers"] if isinstance(layer, dict)}
+    layers = {
+        str(layer.get("name")): layer for layer in config["layers"] if isinstance(layer, dict)
+    }
     needed: set[str] = set()
     pending: list[Any] = [config["output_layers"], config["input_layers"]]
     while pending:

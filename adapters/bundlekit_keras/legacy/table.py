@@ -37,9 +37,7 @@ _RANDOM: Mapping[str, Rule] = {"rng_type": _ANY, "force_generator": _ANY}
 _SPATIAL_DROPOUT: Mapping[str, Rule] = {"trainable": _ANY, "noise_shape": _ANY, **_RANDOM}
 _NORMALIZED: Mapping[str, Rule] = {
     "axis": Converted(conversions.one_axis, "a list of one axis is that axis"),
-    "renorm": Dropped((False, None), "Keras 3 has no batch renormalization"),
-    "renorm_clipping": _ANY,
-    "renorm_momentum": _ANY,
+    "renorm": Converted(conversions.renorm, "left out with what belongs to it, where it is off"),
     "virtual_batch_size": Dropped((None,), "Keras 3 has no virtual batches"),
     "fused": _ANY,
     "adjustment": Dropped((None,), "Keras 3 has no such adjustment"),
@@ -59,7 +57,9 @@ KINDS: Mapping[str, Mapping[str, Rule]] = {
         "is_legacy_optimizer": Dropped(None),
         "decay": Converted(conversions.decay, "0 is dropped; else an `InverseTimeDecay`"),
         "lr": Renamed("learning_rate"),
+        "use_ema": Limited((True,), "Keras 3 writes averages back at other steps"),
     },
+    "schedule": {"name": Converted(conversions.no_name, "a name that is null is left out")},
     "loss": {
         "reduction": Converted(
             conversions.reduction, "`auto` is `sum_over_batch_size`, as it is in `fit`"
@@ -96,7 +96,6 @@ CLASSES: Mapping[str, Mapping[str, Rule]] = {
             "GaussianNoise",
             "RandomBrightness",
             "RandomContrast",
-            "RandomCrop",
             "RandomFlip",
             "RandomRotation",
             "RandomTranslation",
@@ -144,12 +143,19 @@ CLASSES: Mapping[str, Mapping[str, Rule]] = {
     "optimizers.Adam": {
         "adaptive_epsilon": Dropped((False, None), "Keras 3 has no adaptive epsilon"),
     },
+    "optimizers.RMSprop of keras.optimizers.legacy": {
+        "momentum": Limited((0, 0.0), "its epsilon stands outside of the root, in Keras 3 inside"),
+    },
+    "losses.SparseCategoricalCrossentropy": {
+        "ignore_class": Dropped((None,), "Keras 3 takes the mean over other samples"),
+    },
     "optimizers.LossScaleOptimizer": {
         "dynamic": Dropped((True, None), "Keras 3 has no fixed loss scale"),
     },
 }
 
 CHANGED: Mapping[str, str] = {
+    "optimizers.Nadam": "Keras 3 computes its steps in another way",
     "layers.RandomCrop": "Keras 3 crops nothing when it predicts, where Keras 2 resized",
 }
 """Classes that are there and do something else; completes "and …"."""
@@ -172,6 +178,9 @@ GONE: Mapping[str, str] = {
     "AddMetric": "Keras 3 has no metrics of symbolic tensors",
     "LinearModel": "Keras 3 has no such model",
     "WideDeepModel": "Keras 3 has no such model",
+    "LinearCosineDecay": "Keras 3 has no such schedule",
+    "NoisyLinearCosineDecay": "Keras 3 has no such schedule",
+    "SharpnessAwareMinimization": "Keras 3 has no such model",
     "RadialConstraint": "Keras 3 has no such constraint",
     "MeanRelativeError": "Keras 3 has no such metric",
     "MeanTensor": "Keras 3 has no such metric",
