@@ -73,9 +73,10 @@ class Batch:
         return float(got["loss"])
 
     def evaluated(self, model: Any) -> dict[str, float]:
+        """Give loss and metrics by name, in lower case: `"Recall"` is `recall` in Keras 2 alone."""
         model.reset_metrics()
         got = model.test_on_batch(self.inputs, self.targets, return_dict=True)
-        return {name: float(value) for name, value in got.items()}
+        return {name.lower(): float(value) for name, value in got.items()}
 
 
 def named(got: Any, names: Sequence[str]) -> Arrays:
@@ -116,7 +117,10 @@ def lost_slots(recorded: Sequence[Mapping[str, Any]], model: Any) -> list[str]:
     """Name the recorded variables of the optimizer that no variable of this one's is equal to.
 
     Names and order are those of each release; what is compared is shape and sum of magnitudes.
+    Keras 2 keeps momentum for SGD without any, too.
     """
+    if type(model.optimizer).__name__ == "SGD" and not model.optimizer.momentum:
+        return []
     here = []
     for variable in model.optimizer.variables:
         value = np.asarray(variable)
