@@ -11,7 +11,7 @@ from pathlib import Path
 import bundlekit
 from tests.compatibility.files import Recorded
 from tests.compatibility.readers import bundle_path
-from tests.compatibility.results import ERROR, REFUSED, Result, reason_of, write_results
+from tests.compatibility.results import ERROR, REFUSED, Result, Table, reason_of
 
 FRAMEWORKS = ("keras", "tensorflow", "tf_keras", "jax", "torch")
 
@@ -20,7 +20,8 @@ def adopt(file: Recorded, bundles: Path) -> Result | None:
     """Make a bundle of a file; give what went wrong, if anything did."""
     before = {name for name in FRAMEWORKS if name in sys.modules}
     try:
-        bundlekit.adopt(file.path).save(bundle_path(bundles, file))
+        adopted = bundlekit.adopt(file.path)
+        bundle_path(bundles, file).write_bytes(bytes(adopted))  # `save` waits for the disk
     except bundlekit.BundleError as error:
         return Result(REFUSED, reason_of(error, file.folder))
     except Exception as error:
@@ -38,7 +39,7 @@ def main() -> None:
         result = adopt(Recorded(Path(root), *key.split("/")), Path(bundles))
         if result is not None:
             found[key] = result
-    write_results(Path(results), found)
+    Table({}, found).write(Path(results))
 
 
 if __name__ == "__main__":

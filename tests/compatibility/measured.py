@@ -69,12 +69,14 @@ class Batch:
         model.reset_metrics()
         with _summed_gradients(model.optimizer) if self._by_keras2 else nullcontext():
             got = model.train_on_batch(self.inputs, self.targets, return_dict=True)
+        model.optimizer.finalize_variable_values(model.trainable_weights)  # running averages
         return float(got["loss"])
 
     def evaluated(self, model: Any) -> dict[str, float]:
+        """Give loss and metrics by name, in lower case: `"Recall"` is `recall` in Keras 2 alone."""
         model.reset_metrics()
         got = model.test_on_batch(self.inputs, self.targets, return_dict=True)
-        return {name: float(value) for name, value in got.items()}
+        return {name.lower(): float(value) for name, value in got.items()}
 
 
 def named(got: Any, names: Sequence[str]) -> Arrays:
@@ -98,11 +100,27 @@ def iterations(model: Any) -> int:
     return int(np.asarray(model.optimizer.iterations))
 
 
+def recorded_iterations(meta: Mapping[str, Any]) -> int:
+    """Give the number of steps that the writer's optimizer had taken.
+
+    Keras 3.0 and 3.3 do not count the steps of an optimizer that wraps another, which counts them.
+    """
+    counters = [
+        int(entry["abs_sum"])
+        for entry in meta["optimizer_variables"]
+        if entry["name"].split("/")[-1].startswith("iteration") and "int" in entry["dtype"]
+    ]
+    return max([int(meta["optimizer_iterations"]), *counters])
+
+
 def lost_slots(recorded: Sequence[Mapping[str, Any]], model: Any) -> list[str]:
     """Name the recorded variables of the optimizer that no variable of this one's is equal to.
 
     Names and order are those of each release; what is compared is shape and sum of magnitudes.
+    Keras 2 keeps momentum for SGD without any, too.
     """
+    if type(model.optimizer).__name__ == "SGD" and not model.optimizer.momentum:
+        return []
     here = []
     for variable in model.optimizer.variables:
         value = np.asarray(variable)
@@ -152,8 +170,11 @@ def _prefixed(arrays: Arrays, prefix: str) -> Arrays:
 def _fed(arrays: list[Array]) -> Any:
     import tensorflow as tf
 
-    fed = [
-        tf.constant(array.tolist(), dtype=tf.string) if array.dtype.kind == "U" else array
-        for array in arrays
-    ]
+    fed: list[Any] = [*arrays]
+    if any(array.dtype.kind == "U" for array in arrays):  # Keras takes no mixture
+        fed = [
+            tf.constant(array.tolist(), dtype=tf.string) if array.dtype.kind == "U" else array
+            for array in arrays
+        ]
+        fed = list(map(tf.convert_to_tensor, fed))
     return fed[0] if len(fed) == 1 else fed

@@ -1,6 +1,8 @@
 """The second process: reads what it is told to, and says after each file what became of it.
 
-python -m tests.compatibility.reading ROOT SCRIPT BUNDLES|stock eager|graph RESULTS KEY...
+python -m tests.compatibility.reading ROOT SCRIPT BUNDLES|stock eager|graph KEY...
+
+Its standard output is one line of JSON for each file; whatever else is printed is an error output.
 """
 
 from __future__ import annotations
@@ -39,16 +41,16 @@ def result_of(file: Recorded, reader: Reader, models: Models, *, eager: bool = T
 
 
 def main() -> None:
-    root, script, how, mode, results, *keys = sys.argv[1:]
+    root, script, how, mode, *keys = sys.argv[1:]
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
     warnings.simplefilter("ignore")
     models = Models(Path(script))
     reader: Reader = Stock() if how == "stock" else Bundlekit(Path(how))
-    with Path(results).open("a", encoding="utf-8") as out:
-        for key in keys:
-            file = Recorded(Path(root), *key.split("/"))
-            result = result_of(file, reader, models, eager=mode == "eager")
-            out.write(json.dumps([key, str(result)]) + "\n")
-            out.flush()
+    for key in keys:
+        file = Recorded(Path(root), *key.split("/"))
+        result = result_of(file, reader, models, eager=mode == "eager")
+        out.write(json.dumps([key, str(result)]) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,16 +60,30 @@ def reason_of(error: BaseException, *places: Path) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def read_results(path: Path) -> dict[str, Result]:
-    """Read a table of results by the files' keys."""
-    stored = json.loads(path.read_text("utf-8"))
-    return {key: Result.parse(line) for key, line in stored.items()}
+@dataclass(frozen=True)
+class Table:
+    """Results by the files' keys, and the versions of what read the files."""
+
+    reader: Mapping[str, str]
+    results: Mapping[str, Result]
+
+    @classmethod
+    def read(cls, path: Path) -> Table:
+        """Read what `write` wrote."""
+        stored = json.loads(path.read_text("utf-8"))
+        results = {key: Result.parse(line) for key, line in stored["results"].items()}
+        return cls(stored["reader"], results)
+
+    def write(self, path: Path) -> None:
+        """Write the table as JSON, in the order of the keys."""
+        lines = {key: str(result) for key, result in sorted(self.results.items())}
+        stored = {"reader": dict(self.reader), "results": lines}
+        path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def write_results(path: Path, results: Mapping[str, Result]) -> None:
-    """Write a table of results by the files' keys."""
-    lines = {key: str(result) for key, result in sorted(results.items())}
-    path.write_text(json.dumps(lines, indent=1, ensure_ascii=False) + "\n", "utf-8")
+def installed_reader() -> dict[str, str]:
+    """Give the versions of what reads the files here."""
+    return {name: version(name) for name in ("keras", "tensorflow")}
 
 
 def summary(results: Iterable[Result]) -> str:

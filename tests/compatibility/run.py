@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from tests.artifacts.keras_files import SCRIPT, unpack
 from tests.compatibility.files import recorded, weights_beside
-from tests.compatibility.results import ERROR, OK, Result, read_results, summary, write_results
+from tests.compatibility.results import ERROR, OK, Result, Table, installed_reader, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from tests.compatibility.files import Recorded
 
 REPOSITORY = Path(__file__).parents[2]
-TIMEOUT = 1800
+TIMEOUT = 300
+"""Seconds for one file; most take less than one."""
 
 
 def run(
@@ -60,10 +61,7 @@ def run(
         shares = [todo[start::processes] for start in range(processes)]
         with ThreadPoolExecutor(processes) as pool:
             how = ["stock" if stock else str(folder / "bundles"), "eager" if eager else "graph"]
-            reading = [
-                pool.submit(_read, share, [str(script), *how], folder / f"{i}.results", say)
-                for i, share in enumerate(shares)
-            ]
+            reading = [pool.submit(_read, share, [str(script), *how], say) for share in shares]
             for one in reading:
                 known |= one.result()
     return {file.key: known[file.key] for file in files}
@@ -74,53 +72,58 @@ def _adopt(files: Sequence[Recorded], folder: Path) -> dict[str, Result]:
     keys = sorted({file.key for file in [*files, *beside]})
     results = folder / "adopted.json"
     root = str(files[0].root)
-    done = _python("adopting", root, str(folder / "bundles"), str(results), *keys)
+    command = _command("adopting", root, str(folder / "bundles"), str(results), *keys)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the process that adopts ended with {done.returncode}:\n{done.stderr}")
     return {
         key: result
-        for key, result in read_results(results).items()
+        for key, result in Table.read(results).results.items()
         if key in {file.key for file in files}
     }
 
 
 def _read(
-    files: Sequence[Recorded],
-    how: Sequence[str],
-    results: Path,
-    say: Callable[[str, Result], None],
+    files: Sequence[Recorded], how: Sequence[str], say: Callable[[str, Result], None]
 ) -> dict[str, Result]:
-    """Read files in one process; where it dies, the next one goes on behind the file."""
+    """Read files in one process; where it dies, another goes on behind the file."""
     found: dict[str, Result] = {}
-    results.touch()
-    while left := [file for file in files if file.key not in found]:
-        keys = [file.key for file in left]
-        done = _python("reading", str(left[0].root), *how, str(results), *keys)
-        for line in results.read_text("utf-8").splitlines():
-            key, text = json.loads(line)
-            if key not in found:
+    while left := [file.key for file in files if file.key not in found]:
+        command = _command("reading", str(files[0].root), *how, *left)
+        with (
+            TemporaryFile() as errors,
+            subprocess.Popen(
+                command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8"
+            ) as process,
+        ):
+            assert process.stdout is not None
+            while line := _line(process):
+                key, text = json.loads(line)
                 found[key] = Result.parse(text)
                 say(key, found[key])
-        if len(found) < len(files):
-            died = next(key for key in keys if key not in found)
-            output = " ".join(done.stderr[-600:].split())
-            found[died] = Result(ERROR, f"the process ended with {done.returncode}: {output}")
+            ended = process.wait()
+            errors.seek(0)
+            last = " ".join(errors.read().decode(errors="replace")[-600:].split())
+        died = next((key for key in left if key not in found), None)
+        if died:
+            found[died] = Result(ERROR, f"the process ended with {ended}: {last}")
             say(died, found[died])
     return found
 
 
-def _python(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"tests.compatibility.{module}", *arguments],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        timeout=TIMEOUT,
-        check=False,
-    )
+def _line(process: subprocess.Popen[str]) -> str:
+    """Wait for the next line of a process, and stop one that takes too long."""
+    assert process.stdout is not None
+    watch = Timer(TIMEOUT, process.kill)
+    watch.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        watch.cancel()
+
+
+def _command(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.compatibility.{module}", *arguments]
 
 
 def main() -> int:
@@ -134,7 +137,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the results there too")
     parser.add_argument("--against", type=Path, help="earlier results: say only what is new")
     given = parser.parse_args()
-    earlier = read_results(given.against) if given.against else {}
+    earlier = Table.read(given.against).results if given.against else {}
 
     def say(key: str, result: Result) -> None:
         if result != earlier.get(key, Result(OK)):
@@ -154,7 +157,7 @@ def main() -> int:
             say=say,
         )
     if given.json:
-        write_results(given.json, results)
+        Table(installed_reader(), results).write(given.json)
     print(summary(results.values()))
     return 0 if all(result.good for result in results.values()) else 1
 
