@@ -5,10 +5,12 @@
     unbundle:  bytes -> artifact (layout, manifest, digests) -> registry (who)
                      -> adapter.audit (needs) -> resolution (given, known, trusted)
                      -> adapter.unpack -> object
+    adopt:     a file of others -> adapter.adopt (recognised by content) -> manifest -> artifact
 
 There is one way in each direction, and no step goes back. The modules, along that way:
 
 * `_bundle`: the verbs; the only module that sees all the others.
+* `adoption`, `foreign`: what others wrote, as bundles; their files and folders, read with care.
 * `packing`, `unpacking`: one object with all objects inside it, in each direction.
 * `_registry`: installed adapters, found by entry point, chosen by the object's type.
 * `need`: a class or function of the user's that an artifact takes from outside.
@@ -30,6 +32,7 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `atomic`: files that are there whole or not at all.
 * `strict_json`: JSON in one spelling, read strictly.
 * `options`: an option that nobody knows is an error.
+* `load_report`: what became of each weight that was loaded into a model.
 * `bundle_type`, `card`: the bundle as an immutable value, and what a person sees of it.
 * `errors`: what can go wrong, as types.
 

@@ -1,15 +1,26 @@
-"""Keras models: the adapters, and what they share.
+"""Keras: four adapters of one shape, and what they share.
 
-* `v3`: the adapter `keras`, whole models in Keras' own v3 form.
-* `nodes`: the raw config, as data: what it names, and one numbering of what it shares.
-* `custom_objects`: the classes and functions that a config needs, found.
-* `fidelity`: what a Keras file keeps, what it does not, and what it would get wrong.
-* `defaults`: the process-wide defaults that a model was made under.
-* `random_state`: the states of random generators, which Keras leaves out.
-* `signature`: inputs and outputs.
-* `framework`: the installed Keras, or a clear word that there is none.
-* `internals`: the only module that touches what Keras keeps private.
-* `observe`: what tests compare.
+The adapters, each in a file: `v3` (`keras`: whole models in Keras' own v3 form), `h5`
+(`keras-h5`), `weights` (`keras-weights`), `config` (`keras-config`).
+
+A config, from the live object to the file and back:
+
+* `writing` lets Keras write it; `marks`, `discovery` and `search` find the live classes behind it;
+  `reload_check`, `unwritable` and `fidelity` refuse what would not come back.
+* `nodes` is the raw config as data, `legacy` brings an old one into today's form, `route` says who
+  builds from it, and `audit` with `allowlist` what it may name.
+* `custom_objects` and `scopes` put what was found where Keras looks; `assembly` builds and fills.
+
+Weights, from the file to the live object:
+
+* `hdf5` opens what is plain HDF5; `stored`, `checkpoint` and `weights_file` are the layouts of
+  files; `addresses` and `variables` the places in a live model.
+* `pairing` says what belongs to what, `optimizer_state` what a list of arrays means, and `loading`
+  loads all of it or nothing.
+
+Files of others: `keras_file` takes a zip or folder apart, `writer` says who wrote it, `described`
+what its config tells. What Keras leaves out: `random_state`, `defaults`. What Keras keeps private:
+`internals` alone. The rest: `framework`, `signature`, `observe`, `exclusive`, `undisturbed`, `demo`.
 
 Importing any of them imports no framework.
 """
