@@ -260,6 +260,9 @@ class Adapter(Protocol):
     a registry of the user's classes, tells what is in them and imports nothing.
     `adopt(self, foreign: Foreign) -> Adopted | None` takes what the framework's own writers have
     written, recognised by content; `None` says that it is something else. It imports no framework.
+
+    And it may say of itself, for people: `members`, what it writes; `gives`, what comes back;
+    `keeps` and `loses`, what that has of the object and what it has not.
     """
 
     name: str

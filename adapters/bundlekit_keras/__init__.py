@@ -20,7 +20,8 @@ Weights, from the file to the live object:
 
 Files of others: `keras_file` takes a zip or folder apart, `writer` says who wrote it, `described`
 what its config tells. What Keras leaves out: `random_state`, `defaults`. What Keras keeps private:
-`internals` alone. The rest: `framework`, `signature`, `observe`, `exclusive`, `undisturbed`, `demo`.
+`internals` alone. The rest: `framework`, `signature`, `observe`, `exclusive`, `undisturbed`,
+`demo`.
 
 Importing any of them imports no framework.
 """

@@ -170,7 +170,7 @@ class H5Adapter:
             return None
         data = foreign.read()
         with hdf5.opened(data, foreign.name) as file:
-            if "model_config" not in file.attrs:
+            if not hdf5.has(file, "model_config", foreign.name):
                 return None
             raw, training, writer = _embedded(file, foreign.name)
             resumes = "optimizer_weights" in file
@@ -219,6 +219,10 @@ def _route(payload: Payload) -> Route:
     def found() -> Route:
         if CONFIG in payload.paths:
             writer = writer_of(_metadata(payload).get("keras_version"), METADATA)
+            if (
+                writer.is_keras_2
+            ):  # tf_keras would read the config in the file, which nobody audited
+                raise Damaged(f"{CONFIG} stands beside {MODEL} in bundles of Keras 3 only")
             return route(payload.json(CONFIG), None, writer, CONFIG)
         with hdf5.opened(payload.read(MODEL), MODEL) as file:
             raw, training, writer = _embedded(file, MODEL)

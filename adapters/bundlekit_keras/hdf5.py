@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit import strict_json
 from bundlekit.adapter import MAX_JSON_DEPTH, MAX_JSON_SIZE
-from bundlekit.errors import Damaged, LimitExceeded, Refused
+from bundlekit.errors import BundleError, Damaged, LimitExceeded, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,13 +65,44 @@ def opened(data: Buffer, what: str) -> Iterator[Any]:
     except _ERRORS as error:
         raise _unsound(what, error) from error
     with file:
-        try:
+        with parsing(what):
             _require_plain(file, what)
-        except _ERRORS as error:
-            if isinstance(error, Damaged | Refused | LimitExceeded):
-                raise
-            raise _unsound(what, error) from error
         yield file
+
+
+@contextmanager
+def parsing(what: str) -> Iterator[None]:
+    """Turn what h5py raises of a file that is not sound into a typed error.
+
+    Raises:
+        Damaged: instead of it.
+    """
+    try:
+        yield
+    except BundleError:
+        raise
+    except _ERRORS as error:
+        raise _unsound(what, error) from error
+
+
+def group(parent: Any, name: str, what: str) -> Any:
+    """Give a group by its name.
+
+    Raises:
+        Damaged: there is none.
+    """
+    import h5py
+
+    found = parent.get(name)
+    if not isinstance(found, h5py.Group):
+        raise Damaged(f"{what} names the layer {name!r} and holds no such group", member=what)
+    return found
+
+
+def has(holder: Any, attribute: str, what: str) -> bool:
+    """Tell whether a group has an attribute."""
+    with parsing(what):
+        return attribute in holder.attrs
 
 
 def array(dataset: Any, what: str) -> Any:
@@ -83,7 +114,7 @@ def array(dataset: Any, what: str) -> Any:
     import numpy as np
 
     try:
-        if dataset.attrs.get("dtype") == "bfloat16":
+        if text(dataset, "dtype", what) == "bfloat16":
             import ml_dtypes
 
             return np.array(dataset, dtype=ml_dtypes.bfloat16)
@@ -171,7 +202,9 @@ def _require_plain(file: Any, what: str) -> None:
 def _check_dataset(dataset: Any, where: str) -> None:
     if dataset.is_virtual or dataset.external:
         raise Refused(f"the array {where} is stored in other files", where=where)
-    plain = dataset.dtype.kind in _KINDS or str(dataset.attrs.get("dtype")) == "bfloat16"
+    if dataset.shape is None:
+        raise Refused(f"the array {where} is empty, and no number", where=where)
+    plain = dataset.dtype.kind in _KINDS or text(dataset, "dtype", where) == "bfloat16"
     if not plain or dataset.dtype.hasobject:
         raise Refused(
             f"the array {where} has the dtype {dataset.dtype}; expected numbers", where=where

@@ -98,6 +98,8 @@ def _require_sound(name: str, entries: list[zipfile.ZipInfo]) -> None:
     for entry in entries:
         if not _belongs(entry.filename):
             raise _damaged(name, f"{entry.filename!r} is nothing that Keras writes")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise _damaged(name, f"{entry.filename!r} is compressed in a way that Keras does not")
         kind = entry.external_attr >> 28
         if kind not in (0, 8):
             raise _damaged(name, f"{entry.filename!r} is a link or a device")

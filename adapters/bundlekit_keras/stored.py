@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from bundlekit.source import Buffer
 
-_NUMBERED = re.compile(r"(.*?)_(\d+)")
+_NUMBERED = re.compile(r"(.*?)_([0-9]{1,18})", re.DOTALL)
+_DIGITS = re.compile(r"[0-9]+")
 _OLD_LAYERS = "_layer_checkpoint_dependencies"
 """What Keras 2.12 called the layers of a model; it counted some of them twice."""
 TOP = "top_level_model_weights"
@@ -77,10 +78,10 @@ def opened(data: Buffer, what: str) -> Iterator[Stored]:
         Damaged, Refused, LimitExceeded: it is not plain or not sound HDF5, or holds no weights.
     """
     with hdf5.opened(data, what) as file:
-        if "model_weights" in file or "layer_names" in _attributes(file):
-            yield _by_layer(file, what)
-        else:
-            yield _structural([file], what)
+        with hdf5.parsing(what):
+            layered = "model_weights" in file or "layer_names" in _attributes(file)
+            found = _by_layer(file, what) if layered else _structural([file], what)
+        yield found
 
 
 @contextmanager
@@ -88,7 +89,10 @@ def opened_shards(shards: Mapping[str, Buffer]) -> Iterator[Stored]:
     """Open the shards of one model's weights."""
     with ExitStack() as stack:
         files = [stack.enter_context(hdf5.opened(data, what)) for what, data in shards.items()]
-        yield _structural(files, ", ".join(shards))
+        names = ", ".join(shards)
+        with hdf5.parsing(names):
+            found = _structural(files, names)
+        yield found
 
 
 def _attributes(file: Any) -> set[str]:
@@ -177,7 +181,7 @@ def ranked(names: Iterable[str]) -> dict[str, tuple[str, int]]:
 
 
 def _by_layer(file: Any, what: str) -> Stored:
-    root = file.get("model_weights", file)
+    root = hdf5.group(file, "model_weights", what) if "model_weights" in file else file
     layers = hdf5.names(root, "layer_names", what)
     groups = [*layers, TOP] if TOP in root else layers
     weights = [one for layer in groups for one in _of_group(root, layer, what)]
@@ -201,9 +205,7 @@ def kind_in(optimizer: Iterable[StoredTensor]) -> str | None:
 
 
 def _of_group(parent: Any, name: str, what: str) -> list[StoredTensor]:
-    group = parent.get(name)
-    if group is None or hasattr(group, "shape"):
-        raise Damaged(f"{what} names the layer {name!r} and holds no such group", member=what)
+    group = hdf5.group(parent, name, what)
     found = []
     for key in hdf5.names(group, "weight_names", what):
         dataset = group.get(key)
@@ -217,7 +219,7 @@ def _of_group(parent: Any, name: str, what: str) -> list[StoredTensor]:
 
 
 def _tensor(dataset: Any, what: str, **fields: Any) -> StoredTensor:
-    marked = dataset.attrs.get("dtype") == "bfloat16"
+    marked = hdf5.text(dataset, "dtype", what) == "bfloat16"
     return StoredTensor(
         shape=tuple(dataset.shape),
         dtype="bfloat16" if marked else str(dataset.dtype),
@@ -232,5 +234,5 @@ def _first(group: str) -> str:
 
 def natural(name: str) -> tuple[tuple[int, int | str], ...]:
     """Give a key to sort names by in which numbers count as numbers."""
-    parts = re.split(r"(\d+)", name)
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+    parts = re.split(r"([0-9]{1,18})", name)
+    return tuple((0, int(p)) if _DIGITS.fullmatch(p) else (1, p) for p in parts if p)

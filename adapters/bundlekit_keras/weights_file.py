@@ -78,7 +78,7 @@ def members_of(foreign: Foreign) -> dict[str, Buffer] | None:
     if hdf5.is_hdf5(foreign.head(len(hdf5.MAGIC))):
         data = foreign.read()
         with hdf5.opened(data, foreign.name) as file:
-            whole = "model_config" in file.attrs
+            whole = hdf5.has(file, "model_config", foreign.name)
         return None if whole else {WEIGHTS: data}
     if foreign.head(1).strip()[:1] != b"{":
         return None
