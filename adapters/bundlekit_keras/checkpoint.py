@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.errors import Damaged, FrameworkMissing
+from bundlekit.errors import BundleError, Damaged, FrameworkMissing
 from bundlekit_keras.stored import Stored, StoredTensor, kind_in, natural
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
 _LAYER = re.compile(r"layer-(\d+)")
 _WEIGHTED = re.compile(r"layer_with_weights-(\d+)")
+MAX_NODES = 1_000_000
+"""Objects of one checkpoint. Threat: a graph that takes hours to walk. A layer has about ten."""
 _MAGIC = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 """The last bytes of an index: it is a table of LevelDB's."""
 
@@ -86,24 +88,33 @@ def opened(payload: Payload) -> Iterator[Stored]:
             f"checkpoints of TensorFlow take TensorFlow to read: {error}; pip install tensorflow",
             framework="tensorflow",
         ) from error
+    from google.protobuf.message import DecodeError
+
     graph = trackable_object_graph_pb2.TrackableObjectGraph()
     with TemporaryDirectory(prefix="bundlekit-") as folder:
         for path in payload.paths:
             Path(folder, path).write_bytes(payload.read(path))
+        faults = (tf.errors.OpError, ValueError, RuntimeError, LookupError, TypeError, DecodeError)
         try:
             reader = tf.train.load_checkpoint(str(Path(folder, "checkpoint")))
-            graph.ParseFromString(reader.get_tensor(_GRAPH))
-            yield _read(graph, reader)
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            encoded = reader.get_tensor(_GRAPH)
+            graph.ParseFromString(encoded if isinstance(encoded, bytes) else b"")
+            found = _read(graph, reader)
+        except BundleError:
+            raise
+        except faults as error:
             raise Damaged(
                 f"the checkpoint is not sound, or not one of a model: {str(error)[:300]}; give "
                 f"one that a model's save_weights wrote",
                 member=INDEX,
             ) from error
+    yield found
 
 
 def _read(graph: Any, reader: Any) -> Stored:
     nodes = list(graph.nodes)
+    if not 0 < len(nodes) <= MAX_NODES:
+        raise Damaged(f"the checkpoint is of {len(nodes):,} objects", member=INDEX)
     children = {child.local_name: child.node_id for child in nodes[0].children}
     places: dict[int, str] = {}
     for name, node in sorted(children.items(), key=lambda item: natural(item[0])):
@@ -144,7 +155,7 @@ def _below(
     found = []
     pending = [root]
     while pending:
-        number = pending.pop(0)
+        number = pending.pop()
         if number in seen or not 0 <= number < len(nodes):
             continue
         seen.add(number)
@@ -154,7 +165,7 @@ def _below(
             for attribute in node.attributes
             if attribute.name == _VALUE and reader.has_tensor(attribute.checkpoint_key)
         ]
-        pending = [child.node_id for child in node.children] + pending
+        pending += [c.node_id for c in reversed(node.children) if c.node_id not in seen]
     return found
 
 
@@ -174,6 +185,8 @@ def _optimizer(nodes: list[Any], root: int, reader: Any) -> list[StoredTensor]:
 def _tensor(reader: Any, attribute: Any, place: str) -> StoredTensor:
     key = attribute.checkpoint_key
     value = reader.get_tensor(key)
+    if getattr(value, "dtype", None) is None or value.dtype.kind not in "biufV":
+        raise Damaged(f"the checkpoint holds no numbers for {key}", member=INDEX)
     return StoredTensor(
         path=key.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE"),
         group=place,

@@ -219,9 +219,7 @@ def _route(payload: Payload) -> Route:
     def found() -> Route:
         if CONFIG in payload.paths:
             writer = writer_of(_metadata(payload).get("keras_version"), METADATA)
-            if (
-                writer.is_keras_2
-            ):  # tf_keras would read the config in the file, which nobody audited
+            if writer.is_keras_2:  # tf_keras reads another config, which nobody audits here
                 raise Damaged(f"{CONFIG} stands beside {MODEL} in bundles of Keras 3 only")
             return route(payload.json(CONFIG), None, writer, CONFIG)
         with hdf5.opened(payload.read(MODEL), MODEL) as file:

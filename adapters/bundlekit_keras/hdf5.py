@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bundlekit import strict_json
 from bundlekit.adapter import MAX_JSON_DEPTH, MAX_JSON_SIZE
 from bundlekit.errors import BundleError, Damaged, LimitExceeded, Refused
+from bundlekit_keras import heaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ MAX_DEPTH = 200
 MAX_RATIO = 1100
 """How much smaller than its values a compressed array may be stored. Threat: a small file that
 fills memory. Deflate reaches 1,030."""
-_KINDS = "biuf"
+_KINDS = "biufS"
 _ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -58,6 +59,7 @@ def opened(data: Buffer, what: str) -> Iterator[Any]:
     """
     import h5py
 
+    heaps.require_sound(data, what)
     if not is_hdf5(bytes(data[: len(MAGIC)])):
         raise Damaged(f"{what} is no HDF5 file; it may be cut off or another format", member=what)
     try:
@@ -220,10 +222,37 @@ def _check_dataset(dataset: Any, where: str) -> None:
 
 
 def _attribute(group: Any, name: str, what: str) -> Any:
-    try:
-        return group.attrs.get(name)
-    except _ERRORS as error:
-        raise _unsound(f"the attribute {name} of {what}", error) from error
+    with parsing(f"the attribute {name} of {what}"):
+        if name not in group.attrs:
+            return None
+        _check_type(group.attrs.get_id(name).get_type(), f"the attribute {name} of {what}")
+        return group.attrs[name]
+
+
+def _check_type(kind: Any, what: str) -> None:
+    """Refuse a type of values of which the HDF5 library would follow addresses in the file.
+
+    Texts of any length are such, and have to be just that: a byte that is changed in such a type
+    makes the library read wherever it leads.
+    """
+    import h5py
+
+    kinds = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
+    if kind.get_class() not in kinds:
+        raise Damaged(f"{what} holds neither texts nor numbers", member=what)
+    if kind.get_class() == h5py.h5t.STRING and kind.is_variable_str():
+        sets = (h5py.h5t.CSET_ASCII, h5py.h5t.CSET_UTF8)
+        if kind.get_cset() not in sets or not kind.equal(_text_type(kind.get_cset())):
+            raise Damaged(f"{what} holds texts of a kind that nobody writes", member=what)
+
+
+def _text_type(character_set: int) -> Any:
+    import h5py
+
+    kind = h5py.h5t.C_S1.copy()
+    kind.set_size(h5py.h5t.VARIABLE)
+    kind.set_cset(character_set)
+    return kind
 
 
 def _listed(value: Any, attribute: str, what: str) -> list[Any]:

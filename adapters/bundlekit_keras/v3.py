@@ -33,6 +33,7 @@ from bundlekit_keras import (
     defaults,
     exclusive,
     fidelity,
+    hdf5,
     keras_file,
     loading,
     random_state,
@@ -122,8 +123,8 @@ class KerasAdapter:
 
     def audit(self, payload: Payload) -> tuple[Need, ...]:
         """Name what the config takes from outside Keras, whatever the manifest says of it."""
-        if WEIGHTS not in payload.paths:
-            payload.read(WEIGHTS)
+        with hdf5.opened(payload.read(WEIGHTS), WEIGHTS):
+            pass  # it is plain: Keras and tf_keras follow links
         for path in payload.paths:
             if path not in _MEMBERS and not path.startswith(ASSETS):
                 raise Damaged(f"{path} is no member of the adapter 'keras'", member=path)

@@ -34,12 +34,19 @@ _CALLS_SYMBOLS = frozenset({"TFOpLambda", "SlicingOpLambda"})
 _CALLS_ATTRIBUTES = frozenset(
     {"ClassMethod", "InstanceMethod", "InstanceProperty", "TensorFlowOpLayer"}
 )
-_OPENS_FILES = frozenset({"IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"})
+_CALLS = _CALLS_SYMBOLS | _CALLS_ATTRIBUTES | {"CompositeTensor", "TypeSpec", "__lambda__"}
+_PATHS = ("vocabulary", "idf_weights")
+_MODELLING = re.compile(
+    r"(keras|tf_keras)(\.src)?(\.(activations|constraints|engine|initializers|layers|losses|metrics"
+    r"|mixed_precision|models|optimizers|regularizers)(\.\w+)*)?|builtins"
+)
+"""The modules that define what models are made of."""
 _REFERENCE = re.compile(
     r"(\w*_)?(activation|initializer|regularizer|constraint|optimizer|loss|fn)"
     r"|(weighted_)?metrics"
 )
 _REGISTERED = re.compile(r"[\w.]{1,200}>[\w.<>]{1,200}")
+_NAMES = ("config", "class_name", "registered_name", "module")
 _NO_OBJECTS = (OPERATION, "lambda")
 _KINDS = {
     "_tf_keras_metric": "metric",
@@ -182,7 +189,7 @@ def _walk(
         if "class_name" in value:
             yield from _class(value, "object", path)
         for name, child in value.items():
-            if "class_name" in value and name in ("config", "class_name", "registered_name"):
+            if "class_name" in value and name in _NAMES:
                 continue
             # In what `compile` was given, dicts and lists hold references by outputs' names.
             inherits = within_compile and not _REFERENCE.fullmatch(name) and key != ""
@@ -204,21 +211,22 @@ def _text(value: str, key: str) -> Iterator[tuple[str, str]]:
 
 def _class(node: dict[str, Any], kind: str, path: str) -> Iterator[tuple[str, str]]:
     """Look at a node that names a class, and at its config."""
-    name, config, module = node.get("class_name"), node.get("config"), node.get("module")
-    if not isinstance(name, str) or not isinstance(module, str | None):
+    name, config = node.get("class_name"), node.get("config")
+    if not isinstance(name, str):
         raise Damaged(f"{METADATA} has a node without a plain class_name at {path}", where=path)
-    if module is not None and module.partition(".")[0] not in ("keras", "tf_keras", "builtins"):
-        raise Refused(
-            f"{METADATA} names the module {module!r} at {path}, which loading would import; "
-            f"classes are found by their registered names here",
-            where=path,
-            module=module,
-        )
+    own = (
+        name in allowed().classes
+        or name in _CALLS
+        or (name == "function" and isinstance(config, str) and config in allowed().functions)
+    )
+    _check_home(node, name, path, own=own)
     if name in _STRUCTURES:
+        yield from _walk(config, "", path)
         return
     if name == "TypeSpec":
-        if node.get("type_spec") not in _TYPES:
+        if str(node.get("type_spec")) not in _TYPES:
             yield f"type {node.get('type_spec')}", OPERATION
+        yield from _walk(config, "", path)
         return
     if name == "CompositeTensor" or name in _CALLS_ATTRIBUTES:
         yield name, OPERATION
@@ -229,17 +237,55 @@ def _class(node: dict[str, Any], kind: str, path: str) -> Iterator[tuple[str, st
     elif name in _CALLS_SYMBOLS:
         yield from _symbol(config)
     elif name not in allowed().classes:
-        yield name, kind
+        yield node.get("registered_name") or name, kind
     if name == "Lambda":
         yield from _lambda(config)
-    vocabulary = config.get("vocabulary") if isinstance(config, dict) else None
-    if name.rpartition(">")[2] in _OPENS_FILES and isinstance(vocabulary, str):
-        yield f"read {vocabulary}", OPERATION
+    for key in _PATHS:
+        found = config.get(key) if isinstance(config, dict) else None
+        if isinstance(found, str):
+            yield f"read {found}", OPERATION
     yield from _walk(config, "", path)
 
 
+def _check_home(node: dict[str, Any], name: str, path: str, *, own: bool) -> None:
+    """Make sure that tf_keras finds the class that was looked at, and imports nothing else.
+
+    It goes by the registered name, then by module and class name, and then by module and registered
+    name: so the three may not tell of different things.
+
+    Raises:
+        Refused: it names a module that would be imported.
+        Damaged: the names contradict each other.
+    """
+    module, registered = node.get("module"), node.get("registered_name")
+    if not isinstance(module, str | None) or not isinstance(registered, str | None):
+        raise Damaged(f"{METADATA} has a node without plain names at {path}", where=path)
+    if name in _STRUCTURES:
+        expected: tuple[str | None, ...] = (None,)
+    elif name == "function":
+        expected = (None, name, str(node.get("config")))
+    else:
+        expected = (None, name)
+    is_registered = registered is not None and registered.rpartition(">")[2] == name and not own
+    if registered not in expected and not is_registered:
+        raise Damaged(
+            f"{METADATA} has a {name[:60]!r} at {path} that is registered as {registered[:60]!r}; "
+            f"nothing can be both",
+            where=path,
+        )
+    if module is None or (_MODELLING.fullmatch(module) and name not in _STRUCTURES):
+        return
+    if own or registered is None or name in _STRUCTURES:
+        raise Refused(
+            f"{METADATA} names the module {module[:60]!r} for {name[:60]!r} at {path}, which "
+            f"loading would import; classes are found by their registered names here",
+            where=path,
+            module=module,
+        )
+
+
 def _symbol(config: Any) -> Iterator[tuple[str, str]]:
-    symbol = config.get("function") if isinstance(config, dict) else None
+    symbol = str(config.get("function")) if isinstance(config, dict) else None
     if symbol not in allowed().symbols:
         yield f"tf.{symbol}", OPERATION
 
