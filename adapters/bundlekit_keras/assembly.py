@@ -78,29 +78,58 @@ def fill(model: Any, stored: Stored, payload: Payload) -> None:
         ) from error
     if "resume" in payload.part.capabilities and report.optimizer != "restored":
         warn(f"the optimizer of {model_name!r} starts anew: its state was {report.optimizer}")
-    _load_assets(model, payload)
+    load_assets(model, payload)
 
 
-def _load_assets(model: Any, payload: Payload) -> None:
-    assets = {path: payload.read(path) for path in payload.paths if path.startswith(ASSETS)}
-    if not assets:
-        return
-    folders = {path.removeprefix(ASSETS).rpartition("/")[0] for path in assets}
-    modern = modern_places(folders)
-    left = set(folders)
-    for place, owner in addresses.places(model).items():
-        for folder in [folder for folder in folders if modern[folder] == place]:
-            if not hasattr(owner, "load_assets"):
-                continue
-            left.discard(folder)
-            with TemporaryDirectory(prefix="bundlekit-") as scratch:
-                for path, data in assets.items():
-                    parent, _, name = path.removeprefix(ASSETS).rpartition("/")
-                    if parent == folder:
-                        Path(scratch, name).write_bytes(data)
-                owner.load_assets(scratch)
+def require_places(model: Any, payload: Payload) -> None:
+    """Make sure that a model has a layer for every vocabulary and the like that is stored.
+
+    Raises:
+        NotRestorable: naming the places.
+    """
+    folders = {path.removeprefix(ASSETS).rpartition("/")[0] for path in _assets(payload)}
+    left = folders - {folder for folder, _ in _owners(model, folders)}
     if left:
         raise NotRestorable(
-            f"the model has no layer for the assets of {', '.join(sorted(left))}",
+            f"the model {model.name!r} has no layer for the vocabularies of "
+            f"{', '.join(sorted(left))}; to load weights without them, take the arrays: unbundle "
+            f"without into= and with keras-weights",
             assets=tuple(sorted(left)),
         )
+
+
+def load_assets(model: Any, payload: Payload) -> None:
+    """Let the layers of a model load what is stored of them as files.
+
+    Raises:
+        NotRestorable: a layer refuses, or none is there for a file.
+    """
+    assets = _assets(payload)
+    require_places(model, payload)
+    folders = {path.removeprefix(ASSETS).rpartition("/")[0] for path in assets}
+    for folder, owner in _owners(model, folders):
+        with TemporaryDirectory(prefix="bundlekit-") as scratch:
+            for path in assets:
+                parent, _, name = path.removeprefix(ASSETS).rpartition("/")
+                if parent == folder:
+                    Path(scratch, name).write_bytes(payload.read(path))
+            try:
+                owner.load_assets(scratch)
+            except Exception as error:
+                raise failed(payload, error) from error
+
+
+def _assets(payload: Payload) -> list[str]:
+    return [path for path in payload.paths if path.startswith(ASSETS)]
+
+
+def _owners(model: Any, folders: set[str]) -> list[tuple[str, Any]]:
+    if not folders:
+        return []
+    modern = modern_places(folders)
+    places = addresses.places(model)
+    return [
+        (folder, places[modern[folder]])
+        for folder in sorted(folders)
+        if hasattr(places.get(modern[folder]), "load_assets")
+    ]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import Damaged
-from bundlekit_keras import exclusive
+from bundlekit_keras import exclusive, nodes
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
@@ -53,6 +53,30 @@ def check(metadata: Mapping[str, Any]) -> None:
                 f"{', '.join(sorted(known))}",
                 key=key,
             )
+
+
+def of_file(metadata: Mapping[str, Any], config: object) -> Mapping[str, Any]:
+    """Give the defaults of a model: as they are stored, or as the layers of a file's config show.
+
+    Keras stores no policy of its own for a model, and under a mixed one it wraps the optimizer.
+
+    Args:
+        metadata: of the bundle.
+        config: the node of the model.
+    """
+    if are_in(metadata):
+        return metadata
+    found = {
+        node["config"].get("name")
+        for _, node in nodes.walk(config)
+        if node["class_name"] == "DTypePolicy" and isinstance(node["config"], dict)
+    } | {
+        node["config"].get("dtype")
+        for _, node in nodes.walk(config)
+        if isinstance(node["config"], dict) and isinstance(node["config"].get("dtype"), str)
+    }
+    mixed = sorted(str(name) for name in found if name in ("mixed_float16", "mixed_bfloat16"))
+    return {**metadata, "dtype_policy": mixed[0]} if len(mixed) == 1 else metadata
 
 
 @contextmanager

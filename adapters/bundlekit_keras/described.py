@@ -72,12 +72,10 @@ def type_of(config: dict[str, Any], writer: Writer) -> str:
     return f"{module or writer.package}.{name}"
 
 
-def optimizer_kind(config: dict[str, Any]) -> str | None:
-    """Give the class of the optimizer that a model was compiled with, by its config."""
+def optimizer_kind(config: dict[str, Any]) -> object:
+    """Give the optimizer that a model was compiled with: a node, a name, or `None`."""
     compiling = config.get("compile_config")
-    optimizer = compiling.get("optimizer") if isinstance(compiling, dict) else None
-    found = optimizer.get("class_name") if isinstance(optimizer, dict) else optimizer
-    return found if isinstance(found, str) else None
+    return compiling.get("optimizer") if isinstance(compiling, dict) else None
 
 
 def require_vocabularies(

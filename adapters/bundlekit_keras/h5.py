@@ -142,6 +142,7 @@ class H5Adapter:
         found = _route(payload)
         if not found.is_tf_keras:
             require_readable(found.writer)
+        loading.require_target(context.options)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
             weights = replace(weights, optimizer_kind=optimizer_kind(found.config))
             if "into" in context.options:
@@ -149,7 +150,8 @@ class H5Adapter:
             fresh = wanted_parts(context.options, ("config",)) == {"config"}
             if found.is_tf_keras:
                 return found.by_tf_keras(payload, context, {MODEL: payload.read(MODEL)})
-            with exclusive.building, defaults.set_as(_metadata(payload)):
+            around = defaults.of_file(_metadata(payload), found.config)
+            with exclusive.building, defaults.set_as(around):
                 model = assembly.build(found.config, context, compiled=not fresh, payload=payload)
                 if fresh:
                     return model

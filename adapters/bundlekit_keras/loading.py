@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import IncompleteLoad, InvalidTarget, NotBuilt, NotRestorable, UnknownOption
 from bundlekit.load_report import LoadReport, Weight
-from bundlekit_keras import addresses, exclusive, optimizer_state
+from bundlekit_keras import addresses, exclusive, optimizer_state, variables
 from bundlekit_keras.addresses import Slot
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.pairing import pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from bundlekit_keras.stored import Stored, StoredTensor
 
@@ -57,16 +58,14 @@ def load(
             target=getattr(target, "name", None),
         )
     with exclusive.building:
-        if optimizer and stored.optimizer:
-            _build_optimizer(target)
-        slots, others = addresses.slots_of(target)
+        slots, _ = addresses.slots_of(target)
         found = pairs(stored, target, slots, match)
         fitting = [(one, slot) for one, slot in found if _fits(one, slot)]
-        state, said = _state(stored, others, target) if optimizer else ([], "left alone")
-        report = _report(stored, slots, found, fitting, said)
+        report = _report(stored, slots, found, fitting, "left alone")
         _require(report, allowed, match, target)
+        state, said = _state(stored, target) if optimizer else ([], "left alone")
         _assign([(slot, one.read()) for one, slot in fitting] + state)
-    return report
+    return replace(report, optimizer=said)
 
 
 def require_complete(stored: Stored, target: Any) -> None:
@@ -81,27 +80,65 @@ def require_complete(stored: Stored, target: Any) -> None:
     _require(_report(stored, slots, found, fitting, "left alone"), frozenset(), "path", target)
 
 
-def load_into(stored: Stored, options: Mapping[str, object]) -> LoadReport:
-    """Load what is stored as the options of `unbundle` say: `into`, `match`, `allow_partial`."""
+def load_into(
+    stored: Stored,
+    options: Mapping[str, object],
+    *,
+    before: Callable[[Any], None] = lambda _: None,
+    after: Callable[[Any], None] = lambda _: None,
+) -> LoadReport:
+    """Load what is stored as the options of `unbundle` say: `into`, `match`, `allow_partial`.
+
+    Args:
+        stored: the weights.
+        options: of `unbundle`.
+        before: is given the target, and may refuse it.
+        after: is given the target once its weights are loaded.
+    """
     target = options["into"]
+    if "parts" in options:
+        raise UnknownOption("parts and into ask for two things; give one of them", option="parts")
+    if type(target).__module__.startswith("tf_keras."):
+        raise InvalidTarget(
+            f"into={type(target).__name__} is of tf_keras, and weights are loaded into models of "
+            f"Keras 3; without into=, `unbundle` gives the arrays by path",
+            target=type(target).__name__,
+        )
     if not isinstance(target, require_keras().Layer):
         raise InvalidTarget(
             f"into={type(target).__name__}: expected a model or layer of Keras to load into",
             target=type(target).__name__,
         )
-    return load(
+    before(target)
+    report = load(
         stored,
         target,
         match=str(options.get("match", "path")),
         allow_partial=options.get("allow_partial", False),
     )
+    after(target)
+    return report
+
+
+def require_target(options: Mapping[str, object]) -> None:
+    """Refuse options that say how to load into a model, where there is none.
+
+    Raises:
+        UnknownOption: naming the option.
+    """
+    for option in ("match", "allow_partial"):
+        if option in options and "into" not in options:
+            raise UnknownOption(
+                f"{option}={options[option]!r} says how weights go into a model; give into= too",
+                option=option,
+            )
 
 
 def _allowed(value: object) -> frozenset[str]:
     if isinstance(value, bool):
         return frozenset(PARTIAL if value else ())
     named = (value,) if isinstance(value, str) else value
-    if not isinstance(named, Collection) or not set(named) <= set(PARTIAL):
+    if not isinstance(named, Collection) or not all(one in PARTIAL for one in named):
         raise UnknownOption(
             f"allow_partial={value!r} is not known; it is True or some of {', '.join(PARTIAL)}",
             option="allow_partial",
@@ -127,14 +164,19 @@ def _fits(one: StoredTensor, slot: Slot) -> bool:
     return integers and bool((one.read().astype(slot.dtype) == one.read()).all())
 
 
-def _state(stored: Stored, slots: list[Slot], target: Any) -> tuple[list[tuple[Slot, Any]], str]:
+def _state(stored: Stored, target: Any) -> tuple[list[tuple[Slot, Any]], str]:
     if not stored.optimizer:
         return [], "none stored"
     if getattr(target, "optimizer", None) is None:
         return [], "left out: the model is not compiled"
-    if optimizer_state.is_another(stored.optimizer_kind, target.optimizer):
-        kind = type(target.optimizer).__name__
-        return [], f"left out: it is that of {stored.optimizer_kind}, and the model's is {kind}"
+    another = optimizer_state.another(stored.optimizer_kind, target.optimizer)
+    if another:
+        return [], f"left out: {another}"
+    _build_optimizer(target)
+    _, slots = addresses.slots_of(target)
+    trained = variables.trained_paths(target)
+    if stored.trained is not None and trained is not None and stored.trained != tuple(trained):
+        return [], "left out: it was made for other variables than the model trains"
     groups: dict[str, list[StoredTensor]] = {}
     for one in stored.optimizer:
         groups.setdefault(one.group, []).append(one)

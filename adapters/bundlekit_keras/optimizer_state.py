@@ -53,19 +53,58 @@ def aligned(
     return None if values is None else _cast(values, slots)
 
 
-def is_another(kind: str | None, optimizer: Any) -> bool:
-    """Tell whether a state is that of another optimizer of Keras' than this one.
+def another(stored: object, optimizer: Any) -> str | None:
+    """Say why a state is that of another optimizer than this one; `None` where it may be its own.
 
     The lists of some are alike and mean different things: one array for each variable is the
     momentum of `SGD` and the velocity of `RMSprop`.
 
     Args:
-        kind: what the file calls the optimizer, a class's name or one made of it.
+        stored: what the file says: the optimizer's config, its class, or a name made of that.
         optimizer: the live one.
     """
+    here = _unwrapped(require_keras().saving.serialize_keras_object(optimizer))
+    there = _unwrapped(stored)
+    names = _name(there), _name(here)
+    if None in names:
+        return None
     known = {name.lower() for name in vars(require_keras().optimizers)} - {"optimizer"}
-    stored, here = (_plain(name) for name in (kind or "", type(optimizer).__name__))
-    return stored in known and here in known and stored != here
+    is_node = isinstance(there, dict)
+    told = is_node or {str(name) for name in names} <= known
+    if told and names[0] != names[1]:
+        return f"it is that of {_label(there)}, and the model's is {_label(here)}"
+    left, right = (one.get("config") if isinstance(one, dict) else None for one in (there, here))
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in _SHAPING:
+            if bool(left.get(key)) != bool(right.get(key)):
+                return (
+                    f"it was made with {key}={left.get(key)}, and the model's is {right.get(key)}"
+                )
+    return None
+
+
+_SHAPING = ("use_ema", "amsgrad", "centered", "momentum", "gradient_accumulation_steps")
+"""The arguments that say which arrays there are."""
+
+
+def _unwrapped(optimizer: object) -> object:
+    """Give the optimizer inside of those that scale the loss: Keras adds them by itself."""
+    while isinstance(optimizer, dict) and optimizer.get("class_name") == "LossScaleOptimizer":
+        config = optimizer.get("config")
+        inner = config.get("inner_optimizer") if isinstance(config, dict) else None
+        if inner is None:
+            return optimizer
+        optimizer = inner
+    return optimizer
+
+
+def _label(optimizer: object) -> object:
+    return optimizer.get("class_name") if isinstance(optimizer, dict) else optimizer
+
+
+def _name(optimizer: object) -> str | None:
+    found = _label(optimizer)
+    return _plain(found) if isinstance(found, str) and found else None
 
 
 def _plain(kind: str) -> str:

@@ -67,7 +67,15 @@ def _by_name(stored: Stored, slots: Sequence[Slot]) -> Pairs:
     named = [one for one in stored.weights if one.name]
     whole = _joined(named, slots, lambda one: tuple(_steps(one.name)))
     rest = _left(named, slots, whole)
-    return whole + _joined(*rest, lambda one: tuple(_steps(one.name)[-2:]))
+    roots = {id(one): _root(side) for side in (named, slots) for one in side}
+    # What a model itself is called stands before some of its variables' names, and tells nothing.
+    return whole + _joined(*rest, lambda one: tuple(_steps(one.name)[roots[id(one)] :]))
+
+
+def _root(named: Sequence[StoredTensor] | Sequence[Slot]) -> int:
+    """Count the steps that all names begin with: one, where all are below the model's own name."""
+    first = {_steps(one.name)[0] for one in named}
+    return 1 if len(first) == 1 and all(len(_steps(one.name)) > 2 for one in named) else 0
 
 
 def _by_order(stored: Stored, slots: Sequence[Slot]) -> Pairs:
@@ -107,11 +115,19 @@ def _named(
     """Pair layers by name; where Keras made the names, by what is before the number."""
     at = {layer.name: layer for layer in layers}
     expected = [layer.name for layer in layers if layer.weights]
-    named = [name for name in holding if name != TOP]
-    names = {name: layer_name(name) for name in named if layer_name(name) in at}
-    if set(names) != set(named) or set(expected) - set(names):
-        names |= _renumbered(named, expected, names)
-    return {name: at[other] for name, other in names.items()}
+    named = {name: layer_name(name) for name in holding if name != TOP}
+    if set(named.values()) == set(expected):
+        return {name: at[spelled] for name, spelled in named.items()}
+    # Keras numbers the names that it makes through a process: what counts is the order.
+    of_stored, of_expected = ranked(named.values()), ranked(expected)
+    by_rank = {rank: name for name, rank in of_expected.items()}
+    if sorted(of_stored.values()) == sorted(by_rank):
+        return {name: at[by_rank[of_stored[spelled]]] for name, spelled in named.items()}
+    return {
+        name: at[spelled]
+        for name, spelled in named.items()
+        if of_expected.get(spelled) == of_stored[spelled]
+    }
 
 
 def _positioned(

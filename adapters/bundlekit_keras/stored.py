@@ -51,8 +51,10 @@ class Stored:
     by_layer: bool
     weights: tuple[StoredTensor, ...]
     optimizer: tuple[StoredTensor, ...] = ()
-    optimizer_kind: str | None = None
-    """What the optimizer is called, where the file says so: a class or a name made of one."""
+    optimizer_kind: object = None
+    """What the optimizer is, where the file says so: its config, a class, or a name made of one."""
+    trained: tuple[str, ...] | None = None
+    """The paths of the variables that the optimizer was made for, where the file says so."""
     layers: tuple[str, ...] = ()
     """By layer: the names of all layers, those without weights too, in the model's order."""
     by_position: bool = False

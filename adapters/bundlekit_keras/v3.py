@@ -151,14 +151,21 @@ class KerasAdapter:
         """
         found = _route(payload)
         require_readable(found.writer)
+        loading.require_target(context.options)
         if "into" in context.options:
             with variables.opened(payload, WEIGHTS) as stored:
                 kind = optimizer_kind(found.config)
-                return loading.load_into(replace(stored, optimizer_kind=kind), context.options)
+                return loading.load_into(
+                    replace(stored, optimizer_kind=kind),
+                    context.options,
+                    before=lambda target: assembly.require_places(target, payload),
+                    after=lambda target: assembly.load_assets(target, payload),
+                )
         fresh = wanted_parts(context.options, ("config",)) == {"config"}
         if found.is_tf_keras:
             return found.by_tf_keras(payload, context, {p: payload.read(p) for p in payload.paths})
-        with exclusive.building, defaults.set_as(payload.json(METADATA)):
+        around = defaults.of_file(payload.json(METADATA), found.config)
+        with exclusive.building, defaults.set_as(around):
             if fresh:
                 return assembly.build(found.config, context, compiled=False, payload=payload)
             load = _assemble if found.writer.is_keras_2 else _load

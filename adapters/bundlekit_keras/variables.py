@@ -7,10 +7,11 @@ them, weights can be loaded into another model by order or by name.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import Damaged
-from bundlekit_keras import addresses, stored
+from bundlekit_keras import addresses, internals, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,24 @@ MEMBER = "variables.json"
 def pack(obj: Any, out: Out) -> None:
     """Write the path and name of every weight of a model or layer, in its order."""
     weights, _ = addresses.slots_of(obj)
-    out.add_json(MEMBER, [{"path": slot.path, "name": slot.name} for slot in weights])
+    listed = [{"path": slot.path, "name": slot.name} for slot in weights]
+    trained = trained_paths(obj)
+    out.add_json(MEMBER, {"weights": listed, **({} if trained is None else {"trained": trained})})
+
+
+def trained_paths(obj: Any) -> list[str] | None:
+    """Give the paths of the variables that a model's optimizer was built for, in its order.
+
+    `None` where it is not built or cannot be seen.
+    """
+    optimizer = getattr(obj, "optimizer", None)
+    if not getattr(optimizer, "built", False):
+        return None
+    built_for = internals.optimizer_variables(optimizer)
+    if built_for is None:
+        return None
+    at = {id(slot.value): slot.path for slot in addresses.slots_of(obj)[0]}
+    return [at.get(id(variable), "") for variable in built_for]
 
 
 @contextmanager
@@ -40,9 +58,18 @@ def opened(payload: Payload, weights: str) -> Iterator[stored.Stored]:
 def _ordered(payload: Payload, found: stored.Stored) -> stored.Stored:
     if MEMBER not in payload.paths:
         return found
-    listed = payload.json(MEMBER)
-    if not isinstance(listed, list) or not all(map(_is_entry, listed)):
+    found_json = payload.json(MEMBER)
+    listed = found_json.get("weights") if isinstance(found_json, dict) else None
+    trained = found_json.get("trained", []) if isinstance(found_json, dict) else None
+    if (
+        not isinstance(listed, list)
+        or not all(map(_is_entry, listed))
+        or not isinstance(trained, list)
+        or not all(isinstance(path, str) for path in trained)
+    ):
         raise Damaged(f"{MEMBER} is no list of paths and names", member=MEMBER)
+    if "trained" in found_json:
+        found = replace(found, trained=tuple(trained))
     names = {entry["path"]: entry["name"] for entry in listed}
     if len(names) != len(listed):
         raise Damaged(f"{MEMBER} lists a path twice", member=MEMBER)

@@ -86,6 +86,7 @@ class WeightsAdapter:
         Raises:
             IncompleteLoad: not everything matched, and that was not allowed.
         """
+        loading.require_target(context.options)
         with _opened(payload) as found:
             if "into" in context.options:
                 return loading.load_into(found, context.options)

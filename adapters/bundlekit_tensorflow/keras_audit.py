@@ -9,15 +9,14 @@ predict without it, the need is optional: it is not given, the model comes back 
 from __future__ import annotations
 
 import re
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Need
 from bundlekit.errors import Damaged, Refused
 from bundlekit_tensorflow import keras_metadata
 from bundlekit_tensorflow.audit import OPERATION
 from bundlekit_tensorflow.keras_metadata import METADATA
+from bundlekit_tensorflow.keras_names import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,37 +53,6 @@ _KINDS = {
     "_tf_keras_network": "model",
     "_tf_keras_sequential": "model",
 }
-
-
-class Names(NamedTuple):
-    """What a file of names holds."""
-
-    classes: frozenset[str]
-    functions: frozenset[str]
-    symbols: frozenset[str]
-    """Public names of functions of TensorFlow, below `tf.`."""
-    identifiers: frozenset[str]
-    """The names of the classes in lower case, as `compile` takes them: `adam`."""
-
-
-@cache
-def allowed() -> Names:
-    """Give tf_keras' own classes and functions, and TensorFlow's that only compute.
-
-    The data, `keras_names.txt`, are written by `tools/tf_keras_names.py`, which holds the rule.
-    """
-    text = Path(__file__).with_name("keras_names.txt").read_text(encoding="utf-8")
-    kinds: dict[str, set[str]] = {"class": set(), "function": set(), "symbol": set()}
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            kind, name = line.split(" ")
-            kinds[kind].add(name)
-    return Names(
-        classes=frozenset(kinds["class"]),
-        functions=frozenset(kinds["function"]),
-        symbols=frozenset(kinds["symbol"]),
-        identifiers=frozenset(name.lower() for name in kinds["class"]),
-    )
 
 
 def needs(data: Buffer, program: Program, part: Part) -> tuple[Need, ...]:
@@ -269,8 +237,8 @@ def _check_home(node: dict[str, Any], name: str, path: str, *, own: bool) -> Non
     is_registered = registered is not None and registered.rpartition(">")[2] == name and not own
     if registered not in expected and not is_registered:
         raise Damaged(
-            f"{METADATA} has a {name[:60]!r} at {path} that is registered as {registered[:60]!r}; "
-            f"nothing can be both",
+            f"{METADATA} has a {name[:60]!r} at {path} that is registered as "
+            f"{str(registered)[:60]!r}; nothing can be both",
             where=path,
         )
     if module is None or (_MODELLING.fullmatch(module) and name not in _STRUCTURES):

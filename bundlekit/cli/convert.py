@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
+
+if TYPE_CHECKING:
+    from bundlekit.bundle_type import Bundle
+    from bundlekit.manifest import Loss, Manifest
 
 
 @click.command("convert")
@@ -31,15 +37,51 @@ def command(
     import bundlekit
 
     bundle = bundlekit.adopt(source)
+    lost: tuple[Loss, ...] = ()
     if adapter is not None and adapter != bundle.manifest.adapter:
         manifest = bundle.manifest
+        _require_sense(manifest, adapter)
+        lost = manifest.losses
         obj = bundlekit.unbundle(
             bundle, trust=bundlekit.Trust(imports=trust, code=trust_code, ops=trust_op)
         )
         bundle = bundlekit.bundle(
-            obj, adapter, name=manifest.name, metadata=dict(manifest.metadata)
+            obj, adapter, name=manifest.name, metadata={**manifest.metadata, **_origin(bundle)}
         )
     bundle.save(output, overwrite=overwrite)
     click.echo(f"{output}: {bundle!r}")
-    for loss in bundle.manifest.losses:
+    for loss in (*lost, *bundle.manifest.losses):
         click.echo(f"not kept: {loss.what}: {loss.why}")
+
+
+def _require_sense(manifest: Manifest, adapter: str) -> None:
+    """Refuse to make of weights, or of an architecture, what takes the other as well.
+
+    Raises:
+        Unwritable: naming what is missing.
+    """
+    from bundlekit.errors import Unwritable
+
+    if manifest.adapter == "keras-config":
+        missing = "no weights: fresh ones would be stored as if they had been learned"
+    elif manifest.adapter == "keras-weights":
+        missing = "no architecture; load it into a model, unbundle(…, into=model), and bundle that"
+    else:
+        return
+    raise Unwritable(
+        f"a bundle of {manifest.adapter} cannot become one of {adapter}: it holds {missing}",
+        adapter=manifest.adapter,
+    )
+
+
+def _origin(bundle: Bundle) -> dict[str, Any]:
+    """Say in the metadata what it was converted from, and what that did not hold."""
+    manifest = bundle.manifest
+    return {
+        "converted_from": {
+            "adapter": manifest.adapter,
+            "digest": bundle.digest,
+            "written_by": manifest.environment.get("written_by"),
+            "losses": [{"what": loss.what, "why": loss.why} for loss in manifest.losses],
+        }
+    }
