@@ -163,6 +163,7 @@ class Payload:
         members: the bytes of its members by path, relative to the object.
         parts: the objects inside it, by name.
         code: the members that hold code by value, by path; they are no business of adapters.
+        whole: whether all of it is wanted; if not, members are read only where they are needed.
     """
 
     def __init__(
@@ -171,7 +172,10 @@ class Payload:
         members: Mapping[str, Buffer],
         parts: Mapping[str, Payload],
         code: Mapping[str, Buffer] | None = None,
+        *,
+        whole: bool = True,
     ) -> None:
+        self.whole = whole
         self.part = part
         self.parts = parts
         self.code = code or {}

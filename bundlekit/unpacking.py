@@ -65,7 +65,8 @@ def payload_of(artifact: Artifact, *, whole: bool = True) -> Payload:
         inner = {name: build(part_prefix(prefix, name), p) for name, p in part.parts.items()}
         others = {path: full for path, full in own.items() if path not in code}
         own_members = _Members(artifact, others, whole=whole)
-        return Payload(part, own_members, inner, _Members(artifact, code, whole=whole))
+        codes = _Members(artifact, code, whole=whole)
+        return Payload(part, own_members, inner, codes, whole=whole)
 
     return build("", artifact.manifest)
 

@@ -123,8 +123,11 @@ class KerasAdapter:
 
     def audit(self, payload: Payload) -> tuple[Need, ...]:
         """Name what the config takes from outside Keras, whatever the manifest says of it."""
-        with hdf5.opened(payload.read(WEIGHTS), WEIGHTS):
-            pass  # it is plain: Keras and tf_keras follow links
+        if WEIGHTS not in payload.paths:
+            payload.read(WEIGHTS)
+        if payload.whole:
+            with hdf5.opened(payload.read(WEIGHTS), WEIGHTS):
+                pass  # it is plain: Keras and tf_keras follow links
         for path in payload.paths:
             if path not in _MEMBERS and not path.startswith(ASSETS):
                 raise Damaged(f"{path} is no member of the adapter 'keras'", member=path)

@@ -54,7 +54,7 @@ def test_a_module_to_import_is_refused(where: str, data: bytes) -> None:
         else:
             config["training_config"][where] = node
 
-    with pytest.raises(Refused, match="'mod_marker' at root, which loading would import"):
+    with pytest.raises(Refused, match="'mod_marker' for 'Adam' at root, which loading would import"):
         bundlekit.unbundle(rewritten(data, change))
     assert "mod_marker" not in sys.modules
 
@@ -178,5 +178,5 @@ def test_what_is_no_metadata_is_damage(content: bytes, data: bytes) -> None:
 def test_a_node_without_a_name_is_damage(data: bytes) -> None:
     for node in ({"class_name": 3, "config": {}}, {"class_name": "Dense", "module": [1]}):
         hostile = with_layer(data, node)
-        with pytest.raises(Damaged, match="without a plain class_name"):
+        with pytest.raises(Damaged, match="without (a plain class_name|plain names)"):
             bundlekit.verify(hostile)
