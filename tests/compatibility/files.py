@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -69,11 +70,16 @@ def recorded(root: Path, wanted: Sequence[str] = ()) -> list[Recorded]:
     """
     found = [
         Recorded(root, path.parent.parent.name, path.parent.name, name)
-        for path in sorted(root.glob("*/*/meta.json"))
+        for path in sorted(root.glob("*/*/meta.json"), key=_natural)
         for name in FORMATS
         if name in json.loads(path.read_text("utf-8"))["formats"]
     ]
     return [file for file in found if not wanted or any(part in file.key for part in wanted)]
+
+
+def _natural(path: Path) -> list[tuple[str, int]]:
+    """Sort `keras3.12` behind `keras3.9`."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", str(path))]
 
 
 def weights_beside(file: Recorded) -> list[Recorded]:

@@ -52,23 +52,23 @@ not offer the format, or could not write this model in it.
 def page(ours: Table, theirs: Table) -> str:
     """Give the text of the page."""
     results, stock = ours.results, theirs.results
-    models = _parts(results, 1)
+    writers, models = _parts(results, 0), _parts(results, 1)
     sections = [
         _INTRODUCTION.format(
             **ours.reader,
             total=len(results),
             models=len(models),
-            writers=len(_parts(results, 0)),
+            writers=len(writers),
             ours=_good(results.values()),
             theirs=_good(stock.values()),
             exceptions=_exceptions(results.values()),
         ),
-        "## By release and format\n\nFiles read right, `bundlekit / stock Keras of` all.\n",
-        _grid(results, partial(_counts, results, stock)),
+        "## By release and format\n\nFiles read right by `bundlekit / stock Keras`, of how many.\n",
+        _grid([*writers, "all"], partial(_counts, results, stock)),
         f"## File by file\n\n{_LEGEND}",
     ]
     for model in models:
-        table = _grid(results, partial(_pair, results, stock, model))
+        table = _grid(writers, partial(_pair, results, stock, model))
         sections.append(f"### {model}\n\n{table}")
     sections.append("## What is not read, and why\n")
     sections.append("\n".join(_reasons(results)) + "\n")
@@ -76,7 +76,7 @@ def page(ours: Table, theirs: Table) -> str:
 
 
 def _parts(results: Iterable[str], index: int) -> list[str]:
-    """Give the writers (0), models (1) or formats (2) of the keys, each once."""
+    """Give the writers (0) or models (1) of the keys, each once."""
     return list(dict.fromkeys(key.split("/")[index] for key in results))
 
 
@@ -92,9 +92,9 @@ def _exceptions(results: Iterable[Result]) -> str:
     return f"Of the others, {', '.join(said)}." if said else ""
 
 
-def _grid(results: Iterable[str], cell: Callable[[str, str], str]) -> str:
+def _grid(writers: Iterable[str], cell: Callable[[str, str], str]) -> str:
     """Give a table, a row for each writer and a column for each format that has a cell."""
-    rows = {writer: [cell(writer, name) for name in FORMATS] for writer in _parts(results, 0)}
+    rows = {writer: [cell(writer, name) for name in FORMATS] for writer in writers}
     used = [any(row[i] != _NONE for row in rows.values()) for i in range(len(FORMATS))]
     lines = ["| | " + " | ".join(f"`{name}`" for name in compress(FORMATS, used)) + " |"]
     lines.append("|---|" + "---|" * sum(used))
@@ -107,7 +107,8 @@ def _grid(results: Iterable[str], cell: Callable[[str, str], str]) -> str:
 def _counts(
     ours: Mapping[str, Result], theirs: Mapping[str, Result], writer: str, name: str
 ) -> str:
-    keys = [key for key in ours if key.startswith(f"{writer}/") and key.endswith(f"/{name}")]
+    start = "" if writer == "all" else f"{writer}/"
+    keys = [key for key in ours if key.startswith(start) and key.endswith(f"/{name}")]
     if not keys:
         return _NONE
     here, there = (_good(table[key] for key in keys) for table in (ours, theirs))

@@ -75,8 +75,8 @@ class Table:
         return cls(stored["reader"], results)
 
     def write(self, path: Path) -> None:
-        """Write the table as JSON, in the order of the keys."""
-        lines = {key: str(result) for key, result in sorted(self.results.items())}
+        """Write the table as JSON."""
+        lines = {key: str(result) for key, result in self.results.items()}
         stored = {"reader": dict(self.reader), "results": lines}
         path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
