@@ -37,6 +37,7 @@ from bundlekit_keras import (
     random_state,
     scopes,
     stored,
+    variables,
     writing,
 )
 from bundlekit_keras.described import (
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MODEL = "model.h5"
-_OWN = frozenset({CONFIG, METADATA, MODEL})
+_OWN = frozenset({CONFIG, METADATA, MODEL, variables.MEMBER})
 _TF_KERAS = "tf_keras"
 _REMEDY = "use the adapter 'keras', which keeps it"
 
@@ -74,7 +75,13 @@ class H5Adapter:
     deterministic = True
     pack_options = ()
     unpack_options = ("register", "parts", "into", "match", "allow_partial")
-    members = ("model.h5", "config.json", "metadata.json", "random_state.safetensors")
+    members = (
+        "model.h5",
+        "config.json",
+        "metadata.json",
+        "random_state.safetensors",
+        "variables.json",
+    )
     gives = "the compiled, trainable model; of Keras 3 or of tf_keras, as it was"
     keeps = (
         "architecture",
@@ -107,6 +114,7 @@ class H5Adapter:
         data = _saved(obj)
         _require_whole(data, obj)
         out.add(MODEL, data, tensors=True)
+        variables.pack(obj, out)
         writing.add_config(out, written.config, obj)
         return Description(
             kind="model",
@@ -144,7 +152,11 @@ class H5Adapter:
             require_readable(found.writer)
         loading.require_target(context.options)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
-            weights = replace(weights, optimizer_kind=optimizer_kind(found.config))
+            weights = replace(
+                weights,
+                optimizer_kind=optimizer_kind(found.config),
+                trained=variables.of(payload)[1],
+            )
             if "into" in context.options:
                 return loading.load_into(weights, context.options)
             fresh = wanted_parts(context.options, ("config",)) == {"config"}

@@ -55,25 +55,34 @@ def opened(payload: Payload, weights: str) -> Iterator[stored.Stored]:
         yield _ordered(payload, found)
 
 
-def _ordered(payload: Payload, found: stored.Stored) -> stored.Stored:
+def of(payload: Payload) -> tuple[dict[str, str], tuple[str, ...] | None]:
+    """Give the names of weights by path, in order, and the paths that the optimizer was made for.
+
+    Raises:
+        Damaged: the member does not hold such lists.
+    """
     if MEMBER not in payload.paths:
-        return found
-    found_json = payload.json(MEMBER)
-    listed = found_json.get("weights") if isinstance(found_json, dict) else None
-    trained = found_json.get("trained", []) if isinstance(found_json, dict) else None
+        return {}, None
+    found = payload.json(MEMBER)
+    listed = found.get("weights") if isinstance(found, dict) else None
+    trained = found.get("trained") if isinstance(found, dict) else None
     if (
         not isinstance(listed, list)
         or not all(map(_is_entry, listed))
-        or not isinstance(trained, list)
-        or not all(isinstance(path, str) for path in trained)
+        or not (trained is None or isinstance(trained, list))
+        or not all(isinstance(path, str) for path in trained or ())
     ):
         raise Damaged(f"{MEMBER} is no list of paths and names", member=MEMBER)
-    if "trained" in found_json:
-        found = replace(found, trained=tuple(trained))
     names = {entry["path"]: entry["name"] for entry in listed}
     if len(names) != len(listed):
         raise Damaged(f"{MEMBER} lists a path twice", member=MEMBER)
-    return found.in_order(names, names)
+    return names, None if trained is None else tuple(trained)
+
+
+def _ordered(payload: Payload, found: stored.Stored) -> stored.Stored:
+    names, trained = of(payload)
+    found = replace(found, trained=trained)
+    return found.in_order(names, names) if names else found
 
 
 def _is_entry(value: Any) -> bool:
