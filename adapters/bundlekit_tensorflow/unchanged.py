@@ -35,6 +35,39 @@ def process() -> Iterator[None]:
             _put_back(counters, before)
 
 
+@contextmanager
+def attributes(obj: Any) -> Iterator[None]:
+    """Take away what a saver leaves behind on an object and all that it is made of.
+
+    The export of Keras 3 gives every layer functions of training that it does not have.
+    """
+    before = {id(one): (one, set(vars(one))) for one in _inside(obj)}
+    try:
+        yield
+    finally:
+        for one, names in before.values():
+            for name in set(vars(one)) - names:
+                if name in _LEFT_BEHIND:
+                    vars(one).pop(name, None)
+
+
+_LEFT_BEHIND = frozenset({"train_function", "test_function", "predict_function"})
+
+
+def _inside(obj: Any) -> Iterator[Any]:
+    seen: set[int] = set()
+    pending = [obj]
+    while pending:
+        one = pending.pop()
+        if id(one) in seen or not hasattr(one, "__dict__") or isinstance(one, type):
+            continue
+        seen.add(id(one))
+        yield one
+        for value in vars(one).values():
+            children = value if isinstance(value, list | tuple) else [value]
+            pending.extend(child for child in children if hasattr(child, "get_config"))
+
+
 def _tf_keras_counters() -> Any:
     """Give the counters of names of tf_keras, by graph; nothing where they cannot be seen."""
     backend = getattr(sys.modules.get("tf_keras.src"), "backend", None)

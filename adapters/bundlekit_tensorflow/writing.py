@@ -58,7 +58,7 @@ def written(obj: Any, kind: str, options: Mapping[str, object]) -> dict[str, byt
     with TemporaryDirectory(prefix="bundlekit-") as temporary:
         folder = Path(temporary) / "model"
         try:
-            with unchanged.process(), _silent():
+            with unchanged.process(), unchanged.attributes(obj), _silent():
                 _write(obj, kind, str(folder), options)
         except BundleError:
             raise

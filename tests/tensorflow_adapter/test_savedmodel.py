@@ -357,3 +357,13 @@ def test_the_data_are_those_of_the_installed_frameworks() -> None:
     tools = Path(__file__).parents[2] / "tools"
     for name in ("tensorflow_ops", "tf_keras_names"):
         assert runpy.run_path(str(tools / f"{name}.py"))["check"]() == 0
+
+
+def test_an_export_leaves_nothing_behind_on_the_layers() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    before = [set(vars(one)) for one in (model, *model.layers)]
+    bundlekit.bundle(model, "tf-savedmodel")
+    left = [set(vars(o)) - b for o, b in zip((model, *model.layers), before, strict=True)]
+    assert not any(names & {"train_function", "predict_function"} for names in left), left
