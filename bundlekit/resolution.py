@@ -153,7 +153,12 @@ def _chosen(
     for key, fitting in taken.items():
         if len(fitting) > 1:
             raise ambiguous(key, fitting)
-    return {fitting[0].identity: given[key] for key, fitting in taken.items()}
+    chosen = {fitting[0].identity: given[key] for key, fitting in taken.items()}
+    for need in needs:
+        obj = None if need.identity in chosen else _of_any_package(need, given)
+        if obj is not None:
+            chosen[need.identity] = obj
+    return chosen
 
 
 def _seen(need: Need, part: Asked, names: Names, look: Callable[[], Known]) -> Any:
@@ -180,7 +185,18 @@ def _by_name(need: Need, objects: Mapping[str, Any], names: Names) -> Any:
         home = (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None))
         if names.tell(name, need) or home == (need.module, need.qualname):
             return obj
-    return None
+    return _of_any_package(need, objects) if names.tell(need.name, need) else None
+
+
+def _of_any_package(need: Need, objects: Mapping[str, Any]) -> Any:
+    """Find an object of which a file gives the plain name only, as older formats do.
+
+    It has to be the only one of that name that is registered in any package.
+    """
+    if ">" in need.name or need.module is not None:
+        return None
+    found = {id(obj): obj for name, obj in objects.items() if name.endswith(f">{need.name}")}
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def _usable(need: Need, obj: object) -> object:
