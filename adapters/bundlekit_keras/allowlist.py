@@ -66,7 +66,7 @@ def allowed(minor: tuple[int, int] | None = None) -> Allowed:
         >>> "keras.layers.Dense" in allowed((3, 9)).classes
         True
     """
-    return _allowed(min(max(_installed() if minor is None else minor, OLDEST), NEWEST))
+    return _allowed(min(max(installed() if minor is None else minor, OLDEST), NEWEST))
 
 
 def allowed_of(writer: object) -> Allowed:
@@ -100,7 +100,8 @@ def _allowed(minor: tuple[int, int]) -> Allowed:
 
 
 @cache
-def _installed() -> tuple[int, int]:
+def installed() -> tuple[int, int]:
+    """Give the minor of the installed Keras; the newest that there are data for, without one."""
     try:
         return _minor(metadata.version("keras"))
     except metadata.PackageNotFoundError:

@@ -178,6 +178,8 @@ def _config(payload: Payload) -> dict[str, Any]:
         if not isinstance(config, dict) or not {"class_name", "config"} <= set(config):
             raise Damaged(f"{CONFIG} is not the config of an object", member=CONFIG)
         version = payload.json(METADATA).get("keras_version")
+        if writer_of(version, METADATA).is_installed:
+            return dict(config)
         found: dict[str, Any] = legacy.modern(
             config, written_by=version if isinstance(version, str) else None
         )

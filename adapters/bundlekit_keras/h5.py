@@ -230,7 +230,7 @@ def _route(payload: Payload) -> Route:
             writer = writer_of(_metadata(payload).get("keras_version"), METADATA)
             if writer.is_keras_2:  # tf_keras reads another config, which nobody audits here
                 raise Damaged(f"{CONFIG} stands beside {MODEL} in bundles of Keras 3 only")
-            return route(payload.json(CONFIG), None, writer, CONFIG)
+            return route(payload.json(CONFIG), None, writer, CONFIG, today=writer.is_installed)
         with hdf5.opened(payload.read(MODEL), MODEL) as file:
             raw, training, writer = _embedded(file, MODEL)
         return route(raw, training, writer, MODEL, own=_TF_KERAS in _metadata(payload))

@@ -72,7 +72,13 @@ class Route:
 
 
 def route(
-    raw: Any, training: dict[str, Any] | None, writer: Writer, what: str, *, own: bool = False
+    raw: Any,
+    training: dict[str, Any] | None,
+    writer: Writer,
+    what: str,
+    *,
+    own: bool = False,
+    today: bool = False,
 ) -> Route:
     """Find out who builds from a config.
 
@@ -82,6 +88,7 @@ def route(
         writer: who wrote it.
         what: the file, for the errors.
         own: whether a live model of tf_keras was bundled, which is what should come back.
+        today: whether the installed Keras wrote it for a bundle, so that it is left as it is.
 
     Raises:
         Damaged, NotRestorable: it is no config, or nobody can build from it.
@@ -90,6 +97,8 @@ def route(
         raise Damaged(f"{what} holds no config of a model", member=what)
     if own:
         return Route(raw, training, writer, OWN)
+    if today:
+        return Route(raw, None, writer)
     if writer.is_keras_2 and audit.carries_code(raw):
         return _of_keras_2(raw, training, writer, "it carries code, which only Keras 2 can read")
     try:

@@ -214,7 +214,9 @@ def _route(payload: Payload) -> Route:
         for path, value in ((METADATA, metadata), (CONFIG, config)):
             if not isinstance(value, dict):
                 raise Damaged(f"{path} is no JSON object", member=path)
-        return route(config, None, writer_of(metadata.get("keras_version"), METADATA), CONFIG)
+        writer = writer_of(metadata.get("keras_version"), METADATA)
+        today = writer.is_installed and defaults.are_in(metadata)
+        return route(config, None, writer, CONFIG, today=today)
 
     route_found: Route = payload.once(CONFIG, found)
     return route_found

@@ -32,14 +32,14 @@ def pack(obj: Any, out: Out) -> None:
 def trained_paths(obj: Any) -> list[str] | None:
     """Give the paths of the variables that a model's optimizer was built for, in its order.
 
-    `None` where it is not built or cannot be seen.
+    `None` where it is not built.
     """
     optimizer = getattr(obj, "optimizer", None)
     if not getattr(optimizer, "built", False):
         return None
     built_for = internals.optimizer_variables(optimizer)
-    if built_for is None:
-        return None
+    if built_for is None:  # by public means, only what is trainable now can be told
+        built_for = list(obj.trainable_variables)
     at = {id(slot.value): slot.path for slot in addresses.slots_of(obj)[0]}
     return [at.get(id(variable), "") for variable in built_for]
 

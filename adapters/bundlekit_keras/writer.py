@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from bundlekit.errors import Damaged, TooNew
 from bundlekit.warning import warn
+from bundlekit_keras import allowlist
 from bundlekit_keras.framework import minor_version, require_keras
 
 NEWEST_MAJOR = 3
@@ -32,6 +33,11 @@ class Writer(NamedTuple):
     def is_keras_2(self) -> bool:
         """Whether it wrote what Keras 3 reads in part at best."""
         return self.major < NEWEST_MAJOR
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the installed Keras is of the same minor, and reads what this one wrote."""
+        return (self.major, self.minor) == allowlist.installed()
 
     def __str__(self) -> str:
         return f"{'Keras' if self.package == 'keras' else self.package} {self.version}"

@@ -262,10 +262,10 @@ def test_without_keras_the_newest_is_meant(monkeypatch: pytest.MonkeyPatch) -> N
     def missing(_: str) -> str:
         raise metadata.PackageNotFoundError
 
-    allowlist._installed.cache_clear()
+    allowlist.installed.cache_clear()
     monkeypatch.setattr(metadata, "version", missing)
     assert allowed().minor == NEWEST
-    allowlist._installed.cache_clear()
+    allowlist.installed.cache_clear()
 
 
 def test_one_minor_is_read_once() -> None:

@@ -174,13 +174,14 @@ class TestOptimizers:
             model = chain([2])
             model.compile("adam", "mse")
             x = np.ones((4, 4), "float32")
-            model.fit(x, x[:, :2], verbose=0)
+            model.fit(x * 0.1, x[:, :2] * 0.1, epochs=30, verbose=0)
             model.save(tmp_path / "model.keras")
+            steps = int(model.optimizer.inner_optimizer.iterations)
         finally:
             keras.config.set_dtype_policy("float32")
         restored = bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.keras"))
         assert type(restored.optimizer).__name__ == "LossScaleOptimizer"
-        assert int(restored.optimizer.inner_optimizer.iterations) == 1
+        assert int(restored.optimizer.inner_optimizer.iterations) == steps > 0
 
 
 def test_vocabularies_go_along() -> None:
