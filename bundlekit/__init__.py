@@ -17,12 +17,14 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `travel`: how it gets into another process, by reference or by value.
 * `source_code`, `by_value`, `code_pickler`: its source text, and itself as bytes.
 * `trust`: what a caller allows to be imported and run.
+* `by_trust`: needs that no object fulfils, and trust alone allows.
 * `resolution`: every need found, in a fixed order, before anything is built.
 * `trusted_import`, `missing`: its fifth step; what it says of what was not found.
 * `verification`: every check that needs no framework.
 * `rebuilding`: a trial, when bundling, that the object comes back.
 * `adapter`: the protocol that adapters follow. Each representation of each family of
   objects is one short class in `adapters/`, and uses the framework's own serializer.
+* `payload`: what is stored of one object, as its adapter sees it.
 * `manifest`: what an artifact says about itself, as frozen values with one spelling.
 * `tensor_index`: where in a member each variable's bytes lie.
 * `artifact`: a manifest and members to and from bytes; every digest.

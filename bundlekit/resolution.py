@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from bundlekit import by_value, travel
-from bundlekit.errors import BundleError, InvalidCustomObject, Refused
-from bundlekit.missing import Missing, ambiguous, missing_objects, refused_ops
+from bundlekit import by_trust, by_value, travel
+from bundlekit.errors import BundleError, InvalidCustomObject
+from bundlekit.missing import Missing, ambiguous, missing_objects
 from bundlekit.need import Names
 from bundlekit.source_code import digest_of
 from bundlekit.trusted_import import imported
@@ -80,17 +80,16 @@ def resolve(asked: Sequence[Asked], given: Mapping[str, object], trust: Trust) -
         InvalidCustomObject: what was given is no class or function.
         Refused: code or operations that are not trusted, or an import that is not what it says.
     """
-    objects_of = [[need for need in part.needs if not _by_trust_alone(need)] for part in asked]
+    objects_of = [[need for need in part.needs if not by_trust.alone(need)] for part in asked]
     chosen = _chosen(given, [need for needs in objects_of for need in needs])
-    _refuse_ops(asked, trust)
-    _refuse_lambdas(asked, trust)
+    by_trust.require([need for part in asked for need in part.needs], trust)
     found: list[Found] = []
     later: list[tuple[Asked, Need, dict[Need, object], str]] = []
     missing: list[Missing] = []
     for part, needs in zip(asked, objects_of, strict=True):
         objects = Found()
         objects.missing = tuple(
-            need for need in part.needs if _by_trust_alone(need) and not _is_trusted(need, trust)
+            need for need in part.needs if by_trust.alone(need) and not by_trust.allows(need, trust)
         )
         found.append(objects)
         names = Names(needs)
@@ -154,7 +153,12 @@ def _chosen(
     for key, fitting in taken.items():
         if len(fitting) > 1:
             raise ambiguous(key, fitting)
-    return {fitting[0].identity: given[key] for key, fitting in taken.items()}
+    chosen = {fitting[0].identity: given[key] for key, fitting in taken.items()}
+    for need in needs:
+        obj = None if need.identity in chosen else _of_any_package(need, given)
+        if obj is not None:
+            chosen[need.identity] = obj
+    return chosen
 
 
 def _seen(need: Need, part: Asked, names: Names, look: Callable[[], Known]) -> Any:
@@ -181,7 +185,18 @@ def _by_name(need: Need, objects: Mapping[str, Any], names: Names) -> Any:
         home = (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None))
         if names.tell(name, need) or home == (need.module, need.qualname):
             return obj
-    return None
+    return _of_any_package(need, objects) if names.tell(need.name, need) else None
+
+
+def _of_any_package(need: Need, objects: Mapping[str, Any]) -> Any:
+    """Find an object of which a file gives the plain name only, as older formats do.
+
+    It has to be the only one of that name that is registered in any package.
+    """
+    if ">" in need.name or need.module is not None:
+        return None
+    found = {id(obj): obj for name, obj in objects.items() if name.endswith(f">{need.name}")}
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def _usable(need: Need, obj: object) -> object:
@@ -252,42 +267,6 @@ def _bring(
         else:
             objects[need] = _usable(need, obj)
     return missing
-
-
-def _by_trust_alone(need: Need) -> bool:
-    return need.is_op or _is_raw_lambda(need)
-
-
-def _is_raw_lambda(need: Need) -> bool:
-    return need.kind == "lambda" and not need.code
-
-
-def _is_trusted(need: Need, trust: Trust) -> bool:
-    return need.name in trust.ops if need.is_op else trust.code
-
-
-def _refuse_ops(asked: Sequence[Asked], trust: Trust) -> None:
-    ops = [need for part in asked for need in part.needs if need.is_op and not need.optional]
-    refused = [need for need in ops if not _is_trusted(need, trust)]
-    if refused:
-        raise refused_ops(refused, trust)
-
-
-def _refuse_lambdas(asked: Sequence[Asked], trust: Trust) -> None:
-    lambdas = [
-        where
-        for part in asked
-        for need in part.needs
-        if _is_raw_lambda(need) and not need.optional
-        for where in need.where
-    ]
-    if lambdas and not trust.code:
-        raise Refused(
-            f"the config carries a lambda at {', '.join(lambdas)}: its bytecode would be executed; "
-            f"if you trust whoever wrote it, pass trust=Trust(code=True), or ask for a model with "
-            f"a named function instead",
-            where=tuple(lambdas),
-        )
 
 
 def _warn_of_another_source(need: Need, obj: object) -> None:

@@ -13,8 +13,9 @@ A config, from the live object to the file and back:
 
 Weights, from the file to the live object:
 
-* `hdf5` opens what is plain HDF5; `stored`, `checkpoint` and `weights_file` are the layouts of
-  files; `addresses` and `variables` the places in a live model.
+* `hdf5` (and `heaps`) opens what is plain HDF5; `stored`, `checkpoint` and `weights_file` are the
+  layouts of files, `h5_file` writes one; `addresses` and `variables` are the places in a live
+  model.
 * `pairing` says what belongs to what, `optimizer_state` what a list of arrays means, and `loading`
   loads all of it or nothing.
 

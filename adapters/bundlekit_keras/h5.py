@@ -7,10 +7,7 @@ built from that; the arrays come from the file. A file that others wrote holds a
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_tensorflow import keras_2
@@ -25,13 +22,14 @@ from bundlekit.adapter import (
     Out,
     Payload,
 )
-from bundlekit.errors import BundleError, Damaged, NotBuilt, NotRestorable, Unwritable
+from bundlekit.errors import Damaged, NotBuilt, NotRestorable, Unwritable
 from bundlekit_keras import (
     assembly,
     custom_objects,
     defaults,
     exclusive,
     fidelity,
+    h5_file,
     hdf5,
     loading,
     random_state,
@@ -47,21 +45,19 @@ from bundlekit_keras.described import (
     require_vocabularies,
     type_of,
 )
-from bundlekit_keras.framework import environment, innermost, require_keras
+from bundlekit_keras.framework import environment
+from bundlekit_keras.h5_file import MODEL, REMEDY
 from bundlekit_keras.keras_file import CONFIG, METADATA
 from bundlekit_keras.parts import wanted_parts
 from bundlekit_keras.route import OWN, Route, route
 from bundlekit_keras.signature import signature_of
-from bundlekit_keras.undisturbed import undisturbed
 from bundlekit_keras.writer import Writer, require_readable, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MODEL = "model.h5"
 _OWN = frozenset({CONFIG, METADATA, MODEL, variables.MEMBER})
 _TF_KERAS = "tf_keras"
-_REMEDY = "use the adapter 'keras', which keeps it"
 
 
 class H5Adapter:
@@ -108,11 +104,10 @@ class H5Adapter:
         writing.require_storable(obj)
         written = writing.written(obj)
         try:
-            require_vocabularies(written.config, what="H5", remedy=_REMEDY)
+            require_vocabularies(written.config, what="H5", remedy=REMEDY)
         except NotRestorable as error:
             raise Unwritable(str(error), model=obj.name) from error
-        data = _saved(obj)
-        _require_whole(data, obj)
+        data = h5_file.written(obj)
         out.add(MODEL, data, tensors=True)
         variables.pack(obj, out)
         writing.add_config(out, written.config, obj)
@@ -250,53 +245,3 @@ def _embedded(file: Any, what: str) -> tuple[Any, dict[str, Any] | None, Writer]
     if not isinstance(training, dict | None):
         raise Damaged(f"{what} holds no config of a model", member=what)
     return raw, training, writer_of(hdf5.text(file, "keras_version", what), what)
-
-
-def _saved(model: Any) -> bytes:
-    """Let Keras write the H5 file, without the arguments of compile.
-
-    Where it writes them, it takes the optimizer out of the live model's; and it cannot read them.
-    """
-    keras = require_keras()
-    try:
-        with TemporaryDirectory(prefix="bundlekit-") as folder, undisturbed():
-            path = Path(folder) / MODEL
-            keras.saving.save_model(model, path, include_optimizer=False)
-            data = path.read_bytes()
-    except BundleError:
-        raise
-    except Exception as error:
-        raise Unwritable(
-            f"Keras could not save the model {model.name!r} ({type(model).__name__}) as H5: "
-            f"{innermost(error)}; {_REMEDY}",
-            model=model.name,
-        ) from error
-    optimizer = getattr(model, "optimizer", None)
-    return data if not getattr(optimizer, "built", False) else _with_state(data, optimizer)
-
-
-def _with_state(data: bytes, optimizer: Any) -> bytes:
-    """Add the optimizer's variables, in the way of the format."""
-    import h5py
-
-    file = io.BytesIO(data)
-    with h5py.File(file, "a") as model:
-        group = model.create_group("optimizer_weights")
-        variables = list(optimizer.variables)
-        names = [f"{index}/{variable.path}" for index, variable in enumerate(variables)]
-        group.attrs["weight_names"] = [name.encode() for name in names]
-        for name, variable in zip(names, variables, strict=True):
-            group[name] = require_keras().ops.convert_to_numpy(variable)
-    return file.getvalue()
-
-
-def _require_whole(data: bytes, model: Any) -> None:
-    """Refuse a file that does not hold every weight of the model."""
-    with stored.opened(data, MODEL) as weights:
-        try:
-            loading.require_complete(weights, model)
-        except NotRestorable as error:
-            raise Unwritable(
-                f"H5 does not hold the model {model.name!r} as a whole; {_REMEDY}: {error}",
-                model=model.name,
-            ) from error

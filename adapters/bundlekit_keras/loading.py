@@ -68,16 +68,12 @@ def load(
     return replace(report, optimizer=said)
 
 
-def require_complete(stored: Stored, target: Any) -> None:
-    """Make sure that a file holds just the weights of a model, by path; nothing is loaded.
-
-    Raises:
-        IncompleteLoad: it does not.
-    """
+def compared(stored: Stored, target: Any) -> LoadReport:
+    """Tell what loading a file into a model by path would do; nothing is loaded."""
     slots, _ = addresses.slots_of(target)
     found = pairs(stored, target, slots, "path")
     fitting = [(one, slot) for one, slot in found if _fits(one, slot)]
-    _require(_report(stored, slots, found, fitting, "left alone"), frozenset(), "path", target)
+    return _report(stored, slots, found, fitting, "left alone")
 
 
 def load_into(

@@ -1,10 +1,11 @@
 """An optimizer's state from a file: the arrays of its writer, as the variables of this Keras.
 
 Optimizers store a bare list. Within Keras 3 the lists are alike. Keras 2 kept the learning rate
-elsewhere, and the sweep in the tests found three optimizers that differ in more:
+elsewhere, and the sweep in the tests found some that differ in more:
 
 * `SGD` without momentum kept slots that it did not use; they are dropped.
 * `Nadam` did not store the product of its momentum schedule; it follows from the iterations.
+* `Nadam` of older minors of Keras 3 stored that product before its slots.
 * `Adafactor` laid out its moments in another way; its state is not restored.
 """
 
@@ -37,6 +38,9 @@ def aligned(
     values: list[Any] | None = None
     if shapes == wanted:
         values = [one.read() for one in stored]
+    elif _is(optimizer, "Nadam") and [*shapes[:2], *shapes[3:], *shapes[2:3]] == wanted:
+        kept = [one.read() for one in stored]  # older minors made the product before the slots
+        values = [*kept[:2], *kept[3:], kept[2]]
     elif _has_rate(slots) and shapes:
         rate = require_keras().ops.convert_to_numpy(slots[1].value)
         if [shapes[0], (), *shapes[1:]] == wanted:

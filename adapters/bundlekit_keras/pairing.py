@@ -6,6 +6,7 @@ guesses would load a model that answers, and answers wrongly.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bundlekit.errors import NotRestorable, UnknownOption
@@ -49,14 +50,35 @@ def pairs(stored: Stored, target: Any, slots: Sequence[Slot], match: str) -> Pai
         return _by_order(stored, slots)
     if match == "name":
         return _by_name(stored, slots)
-    return _by_layer(stored, target, slots) if stored.by_layer else _by_path(stored, slots)
+    return _by_layer(stored, target, slots) if stored.by_layer else _by_path(stored, target, slots)
 
 
-def _by_path(stored: Stored, slots: Sequence[Slot]) -> Pairs:
+def _by_path(stored: Stored, target: Any, slots: Sequence[Slot]) -> Pairs:
     exact = _joined(stored.weights, slots, lambda one: (one.group, one.key))
     rest = _left(stored.weights, slots, exact)
     # What was private in one release of Keras is public in another.
-    return exact + _joined(*rest, lambda one: (_public(one.group), one.key))
+    exact += _joined(*rest, lambda one: (_public(one.group), one.key))
+    rest = _left(stored.weights, slots, exact)
+    places = _in_the_list(target, slots)
+    return exact + _joined(*rest, lambda one: (places.get(id(one), one.group), one.key))
+
+
+def _in_the_list(target: Any, slots: Sequence[Slot]) -> dict[int, str]:
+    """Give slots the places that Keras 2 gave them in subclassed models: in the list of layers."""
+    at: dict[int, str] = {}
+    counts: dict[str, int] = {}
+    for layer in getattr(target, "layers", ()):
+        base = _snake(type(layer).__name__)
+        number = counts.get(base, 0)
+        counts[base] = number + 1
+        at[id(layer)] = f"layers/{base}_{number}" if number else f"layers/{base}"
+    return {id(slot): at[id(slot.owner)] for slot in slots if id(slot.owner) in at}
+
+
+def _snake(name: str) -> str:
+    """Spell the name of a class as Keras does in places: `Conv2DTranspose`, `conv2d_transpose`."""
+    parted = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name))
+    return re.sub(r"\W+", "", parted).lower()
 
 
 def _by_name(stored: Stored, slots: Sequence[Slot]) -> Pairs:
@@ -119,7 +141,7 @@ def _named(
     if set(named.values()) == set(expected):
         return {name: at[spelled] for name, spelled in named.items()}
     # Keras numbers the names that it makes through a process: what counts is the order.
-    of_stored, of_expected = ranked(named.values()), ranked(expected)
+    of_stored, of_expected = _ranked(named.values()), _ranked(expected)
     by_rank = {rank: name for name, rank in of_expected.items()}
     if sorted(of_stored.values()) == sorted(by_rank):
         return {name: at[by_rank[of_stored[spelled]]] for name, spelled in named.items()}
@@ -127,6 +149,14 @@ def _named(
         name: at[spelled]
         for name, spelled in named.items()
         if of_expected.get(spelled) == of_stored[spelled]
+    }
+
+
+def _ranked(names: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Rank names; a functional model that Keras 2 called `model` is `functional` today."""
+    return {
+        name: ("functional" if base == "model" else base, rank)
+        for name, (base, rank) in ranked(names).items()
     }
 
 

@@ -26,7 +26,7 @@ from bundlekit.adapter import (
     Part,
     Payload,
 )
-from bundlekit.errors import Damaged
+from bundlekit.errors import BundleError, Damaged, NotRestorable
 from bundlekit_keras import (
     assembly,
     custom_objects,
@@ -171,9 +171,12 @@ class KerasAdapter:
         with exclusive.building, defaults.set_as(around):
             if fresh:
                 return assembly.build(found.config, context, compiled=False, payload=payload)
-            load = _assemble if found.writer.is_keras_2 else _load
-            model = load(payload, context)
-        if defaults.are_in(payload.json(METADATA)):
+            own = defaults.are_in(payload.json(METADATA))
+            if found.writer.is_keras_2:
+                model = _assemble(payload, context)
+            else:
+                model = _load(payload, context) if own else _load_or_assemble(payload, context)
+        if own:
             random_state.unpack(model, payload)
         if context.options.get("register"):
             custom_objects.register(context.objects)
@@ -215,6 +218,17 @@ def _route(payload: Payload) -> Route:
 
     route_found: Route = payload.once(CONFIG, found)
     return route_found
+
+
+def _load_or_assemble(payload: Payload, context: Context) -> Any:
+    """Let Keras load a file of its own; what it does not read of an older minor, put together."""
+    try:
+        return _load(payload, context)
+    except NotRestorable as error:
+        try:
+            return _assemble(payload, context)
+        except BundleError:
+            raise error from error.__cause__
 
 
 def _assemble(payload: Payload, context: Context) -> Any:

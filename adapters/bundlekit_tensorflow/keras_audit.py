@@ -45,6 +45,10 @@ _REFERENCE = re.compile(
     r"|(weighted_)?metrics"
 )
 _REGISTERED = re.compile(r"[\w.]{1,200}>[\w.<>]{1,200}")
+_ALIASES = frozenset(
+    {"acc", "accuracy", "bce", "BCE", "ce", "crossentropy", "huber_loss", "kld", "KLD", "logcosh"}
+)
+"""Short names of its own losses and metrics that tf_keras does not export, and finds."""
 _NAMES = ("config", "class_name", "registered_name", "module")
 _NO_OBJECTS = (OPERATION, "lambda")
 _KINDS = {
@@ -171,7 +175,7 @@ def _walk(
 
 def _text(value: str, key: str) -> Iterator[tuple[str, str]]:
     names = allowed()
-    if value in names.functions or value.lower() in names.identifiers:
+    if value in names.functions | _ALIASES or value.lower() in names.identifiers:
         return
     if _REGISTERED.fullmatch(value) or (_REFERENCE.fullmatch(key) and value):
         yield value, "function"

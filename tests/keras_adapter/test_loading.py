@@ -193,7 +193,7 @@ class TestWhatMustNotPass:
     def test_nothing_is_loaded_when_it_raises(self, weights: Any) -> None:
         target = classifier(encoder(), classes=7)
         before = values(target)
-        with pytest.raises(IncompleteLoad):
+        with pytest.raises(IncompleteLoad, match="nothing was loaded"):
             bundlekit.unbundle(weights, into=target)
         assert all(map(np.array_equal, before, values(target)))
 

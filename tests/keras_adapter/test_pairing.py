@@ -143,7 +143,7 @@ class TestOptimizers:
         bundled = bundlekit.bundle(self.trained())
         target = chain([4, 4, 9])
         target.compile("adam", "mse")
-        with pytest.raises(IncompleteLoad):
+        with pytest.raises(IncompleteLoad, match="2 mismatched"):
             bundlekit.unbundle(bundled, into=target)
         assert not target.optimizer.built
 

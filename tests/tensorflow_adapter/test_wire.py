@@ -112,7 +112,7 @@ def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_typed_error(data: bytes) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(Damaged, match=r"saved_model\.pb"):
         parsing.parse(data)
 
 
