@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests.compatibility.files import HOLDS_OPTIMIZER, WEIGHTS, WHOLE, weights_beside
-from tests.compatibility.measured import Batch, iterations, lost_slots, recorded_iterations
+from tests.compatibility.measured import (
+    Batch,
+    is_compiled,
+    iterations,
+    lost_slots,
+    recorded_iterations,
+)
 from tests.compatibility.results import OK, RESET, Result, reason_of
 
 if TYPE_CHECKING:
@@ -69,7 +75,7 @@ def _set(model: Any, eager: bool) -> Any:
 def _whole(file: Recorded, model: Any) -> None:
     batch = Batch(file)
     _same("outputs", batch.predicted_by(model), batch.out, file)
-    if not model.compiled:
+    if not is_compiled(model):
         raise Wrong("the model is not compiled")
     _resumes(file, model, batch)
 
@@ -118,6 +124,8 @@ def _give_state(old: Any, new: Any) -> None:
     for one, other in zip(getattr(old, "layers", ()), getattr(new, "layers", ()), strict=True):
         if hasattr(other, "set_vocabulary"):
             other.set_vocabulary(one.get_vocabulary(include_special_tokens=False))
+        elif hasattr(other, "bin_boundaries"):
+            other.bin_boundaries = one.bin_boundaries
         elif hasattr(other, "finalize_state"):
             other.finalize_state()
         _give_state(one, other)

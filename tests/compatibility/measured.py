@@ -67,7 +67,8 @@ class Batch:
     def step(self, model: Any) -> float:
         """Train on the batch once, as `fit` does; give the loss."""
         model.reset_metrics()
-        with _summed_gradients(model.optimizer) if self._by_keras2 else nullcontext():
+        summed = self._by_keras2 and not of_tf_keras(model)
+        with _summed_gradients(model.optimizer) if summed else nullcontext():
             got = model.train_on_batch(self.inputs, self.targets, return_dict=True)
         model.optimizer.finalize_variable_values(model.trainable_weights)  # running averages
         return float(got["loss"])
@@ -93,6 +94,16 @@ def named(got: Any, names: Sequence[str]) -> Arrays:
         name: np.asarray(array).astype("float32")
         for name, array in zip(names, ordered, strict=True)
     }
+
+
+def of_tf_keras(model: Any) -> bool:
+    """Say whether a model is one of Keras 2, which older files may come back as."""
+    return any(kind.__module__.startswith("tf_keras.") for kind in type(model).__mro__)
+
+
+def is_compiled(model: Any) -> bool:
+    """Say whether a model can train on."""
+    return bool(model._is_compiled if of_tf_keras(model) else model.compiled)
 
 
 def iterations(model: Any) -> int:
@@ -122,7 +133,8 @@ def lost_slots(recorded: Sequence[Mapping[str, Any]], model: Any) -> list[str]:
     if type(model.optimizer).__name__ == "SGD" and not model.optimizer.momentum:
         return []
     here = []
-    for variable in model.optimizer.variables:
+    variables = model.optimizer.variables
+    for variable in variables() if callable(variables) else variables:
         value = np.asarray(variable)
         if value.dtype.kind == "f" or "float" in str(value.dtype):
             here.append((list(value.shape), float(np.abs(value.astype("float64")).sum())))
