@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bundlekit_tensorflow import keras_2
+
 from bundlekit.adapter import Adopted, Context, Description, Foreign, Need, Out, Payload
 from bundlekit.errors import Damaged, NotBuilt
 from bundlekit_keras import checkpoint, loading, stored, variables, weights_file
@@ -20,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class WeightsAdapter:
-    """The weights of any built `keras.Model` or layer."""
+    """The weights of any built `keras.Model` or layer; of tf_keras' models, as a checkpoint."""
 
     name = "keras-weights"
     version = 1
     reads = (1,)
-    types = ("keras.Layer",)
+    types = ("keras.Layer", "tf_keras.Model")
     default = False
     deterministic = True
     pack_options = ()
     unpack_options = ("into", "match", "allow_partial")
-    members = ("model.weights.h5", "variables.json")
+    members = ("model.weights.h5", "variables.json", "checkpoint.index", "checkpoint.data-…")
     gives = "a dict from path to array; with `into=`, a `LoadReport`"
     keeps = (
         "weights",
@@ -54,6 +56,8 @@ class WeightsAdapter:
                 f"on data first",
                 model=obj.name,
             )
+        if keras_2.is_model(obj):
+            return _pack_tf_keras(obj, out)
         out.add(WEIGHTS, weights_file.written(obj), tensors=True)
         variables.pack(obj, out)
         return Description(
@@ -103,6 +107,19 @@ class WeightsAdapter:
             type="keras.Model",
             written_by=weights_file.writer_of(members),
         )
+
+
+def _pack_tf_keras(model: Any, out: Out) -> Description:
+    """Write a checkpoint, which `tf.train.Checkpoint` and tf_keras read as well."""
+    for path, data in keras_2.checkpoint(model).items():
+        out.add(path, data, tensors=path != checkpoint.INDEX)
+    return Description(
+        kind="weights",
+        name=model.name,
+        parameters=model.count_params(),
+        losses=weights_file.UNNAMED,
+        environment=keras_2.environment(),
+    )
 
 
 @contextmanager

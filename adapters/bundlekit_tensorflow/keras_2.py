@@ -6,6 +6,7 @@ import io
 import warnings
 import zipfile
 from contextlib import ExitStack, contextmanager
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,30 @@ def written(model: Any) -> bytes:
                 lost=tuple(lost),
             )
         return path.read_bytes()
+
+
+def checkpoint(model: Any) -> dict[str, bytes]:
+    """Let tf_keras write a model's weights, and its optimizer's state, as a checkpoint.
+
+    Raises:
+        Unwritable: it cannot.
+    """
+    with TemporaryDirectory(prefix="bundlekit-") as folder, unchanged.process(), quiet():
+        try:
+            model.save_weights(str(Path(folder) / "checkpoint"), save_format="tf")
+        except Exception as error:
+            raise Unwritable(
+                f"tf_keras cannot keep the weights of {model.name!r} ({type(model).__name__}) as a "
+                f"checkpoint: {str(error).strip()[:1000]}",
+                model=model.name,
+            ) from error
+        files = Path(folder).glob("checkpoint.*")
+        return {path.name: path.read_bytes() for path in sorted(files)}
+
+
+def environment() -> dict[str, str]:
+    """Give the versions of tf_keras and TensorFlow."""
+    return {name: metadata.version(name) for name in ("tf_keras", "tensorflow")}
 
 
 def discover(

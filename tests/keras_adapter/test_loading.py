@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import bundlekit
 from bundlekit import IncompleteLoad, InvalidTarget, LoadReport, NotBuilt, UnknownOption
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def encoder(name: str = "encoder", **options: Any) -> Any:
@@ -268,3 +271,32 @@ def test_the_parts_of_a_whole_model(whole: Any, x: Any) -> None:
         bundlekit.unbundle(bytes(damaged))
     with pytest.raises(UnknownOption, match="this adapter has config"):
         bundlekit.unbundle(whole, parts={"soul"})
+
+
+def test_weights_of_tf_keras_are_a_checkpoint(x: Any, tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    def dense(framework: Any) -> Any:
+        inputs = framework.Input((4,))
+        hidden = framework.layers.Dense(3, activation="tanh", name="first")(inputs)
+        model = framework.Model(inputs, framework.layers.Dense(2, name="second")(hidden))
+        model.compile("adam", "mse")
+        return model
+
+    old = dense(tf_keras)
+    old.fit(x, x[:, :2], verbose=0)
+    bundled = bundlekit.bundle(old, "keras-weights")
+    assert bundled.members == ("checkpoint.data-00000-of-00001", "checkpoint.index")
+    assert bytes(bundlekit.bundle(old, "keras-weights")) == bytes(bundled)
+    for name in bundled.members:  # tf_keras and TensorFlow read the members
+        (tmp_path / name).write_bytes(bundled.read(name))
+    again = dense(tf_keras)
+    again.load_weights(str(tmp_path / "checkpoint")).expect_partial()
+    new = dense(keras)
+    report = bundlekit.unbundle(bundled, into=new)
+    assert report.complete
+    assert report.optimizer == "restored"
+    expected = old.predict(x, verbose=0)
+    assert np.array_equal(again.predict(x, verbose=0), expected)
+    assert np.allclose(new.predict(x, verbose=0), expected, atol=1e-6)
