@@ -17,7 +17,7 @@ Weights, from the file to the live object:
   layouts of files, `h5_file` writes one; `addresses` and `variables` are the places in a live
   model.
 * `pairing` says what belongs to what, `optimizer_state` what a list of arrays means, and `loading`
-  loads all of it or nothing; `quantiles` are weights that are none today.
+  loads all of it or nothing.
 
 Files of others: `keras_file` takes a zip or folder apart, `writer` says who wrote it, `described`
 what its config tells. What Keras leaves out: `random_state`, `defaults`. What Keras keeps private:

@@ -261,17 +261,3 @@ class TestConvert:
         assert done.returncode == 1
         assert "cannot become one of keras: it holds no architecture" in done.stderr
         assert not (tmp_path / "out.bundle").exists()
-
-
-def test_boundaries_that_keras_2_learned_come_back(tmp_path: Path) -> None:
-    import tf_keras
-
-    inputs = tf_keras.Input((1,))
-    bins = tf_keras.layers.Discretization(num_bins=4)
-    bins.adapt(np.arange(100.0).reshape(-1, 1))
-    coded = tf_keras.layers.CategoryEncoding(num_tokens=4, output_mode="one_hot")(bins(inputs))
-    old = tf_keras.Model(inputs, tf_keras.layers.Dense(1)(coded))
-    old.save(tmp_path / "model.keras")
-    new = bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.keras"))
-    x = np.array([[-1.0], [20.0], [30.0], [60.0], [90.0]])
-    assert np.allclose(old.predict(x, verbose=0), new.predict(x, verbose=0), atol=1e-6)
