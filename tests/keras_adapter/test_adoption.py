@@ -261,3 +261,14 @@ class TestConvert:
         assert done.returncode == 1
         assert "cannot become one of keras: it holds no architecture" in done.stderr
         assert not (tmp_path / "out.bundle").exists()
+
+
+def test_numbers_are_not_cut_off_before_they_are_put_into_bins(tmp_path: Path) -> None:
+    import tf_keras
+
+    inputs = tf_keras.Input((1,))
+    bins = tf_keras.layers.Discretization(bin_boundaries=[-3.7, -0.5, 2.04])(inputs)
+    tf_keras.Model(inputs, bins).save(tmp_path / "model.keras")
+    new = bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.keras"))
+    x = np.array([[-3.6], [-0.6], [-0.4], [2.1]], "float32")
+    assert new.predict(x, verbose=0).ravel().tolist() == [1, 1, 2, 3]

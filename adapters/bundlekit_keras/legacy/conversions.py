@@ -71,6 +71,18 @@ def bins(config: dict[str, Any], place: Place) -> None:
     config["bin_boundaries" if isinstance(value, list) else "num_bins"] = value
 
 
+def of_integers(config: dict[str, Any], place: Place) -> None:
+    """Leave out a dtype of integers of `Discretization`, which Keras 2 meant of what comes out.
+
+    Keras 3 would cast what goes in, and so cut numbers off before it compares them.
+    """
+    dtype = config["dtype"]
+    inner = dtype.get("config") if isinstance(dtype, dict) else {"name": dtype}
+    name = inner.get("name") if isinstance(inner, dict) else None
+    if isinstance(name, str) and name.startswith(("int", "uint")):
+        config.pop("dtype")
+
+
 def functions(config: dict[str, Any], place: Place) -> None:
     """Write the functions of a `Lambda` that were given by name as nodes; the rest is bytecode.
 

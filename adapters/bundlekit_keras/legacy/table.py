@@ -126,6 +126,7 @@ CLASSES: Mapping[str, Mapping[str, Rule]] = {
     "layers.Discretization": {
         "trainable": _ANY,
         "bins": Converted(conversions.bins, "a list is `bin_boundaries`, a number `num_bins`"),
+        "dtype": Converted(conversions.of_integers, "integers come out, and do not go in"),
     },
     "layers.CategoryEncoding": {
         "max_tokens": Renamed("num_tokens"),
