@@ -174,3 +174,32 @@ def test_names_that_are_numbers_are_refused() -> None:
         pytest.raises(Damaged, match="layer_names that are no names"),
     ):
         hdf5.names(file, "layer_names", "model.h5")
+
+
+def test_a_heap_that_does_not_end() -> None:
+    data = bytearray(made(lambda file: file.attrs.update(model_config="{}")))
+    start = data.find(b"GCOL")
+    assert start > 0
+    place, end = start + 16, start + int.from_bytes(data[start + 8 : start + 16], "little")
+    while place < end and int.from_bytes(data[place : place + 2], "little"):
+        size = int.from_bytes(data[place + 8 : place + 16], "little")
+        place += 16 + (size + 7) // 8 * 8
+    data[place + 8 : place + 16] = bytes(8)  # the rest of the heap says that it has no size
+    with pytest.raises(Damaged, match="has an object that leads out of it"):
+        opened(bytes(data))
+
+
+def test_an_attribute_of_another_kind() -> None:
+    import h5py
+
+    def build(file: Any) -> None:
+        several = np.empty(1, dtype=object)
+        several[0] = np.array([1, 2], dtype="int32")
+        kind = h5py.special_dtype(vlen=np.dtype("int32"))
+        file.attrs.create("model_config", several, dtype=kind)
+
+    with (
+        hdf5.opened(made(build), "model.h5") as file,
+        pytest.raises(Damaged, match="holds neither texts nor numbers"),
+    ):
+        hdf5.text(file, "model_config", "model.h5")
