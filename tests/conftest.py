@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def names_start_anew() -> None:
+    """Let no file of tests meet the names that Keras counted up in another of the same process.
+
+    The files are shared out between processes as these become free, never twice the same way.
+    """
+    if keras := sys.modules.get("keras"):
+        keras.utils.clear_session(free_memory=False)
 
 
 @pytest.fixture(scope="session")
