@@ -181,19 +181,6 @@ def _positioned(
     return found
 
 
-def _renumbered(
-    stored: Sequence[str], expected: Sequence[str], names: dict[str, str]
-) -> dict[str, str]:
-    """Pair layers whose names Keras made, and which have other numbers in this process."""
-    left = [name for name in stored if name not in names]
-    free = [name for name in expected if name not in names.values()]
-    of_stored, of_expected = ranked(left), ranked(free)
-    if sorted(of_stored.values()) != sorted(of_expected.values()):
-        return {}
-    by_rank = {rank: name for name, rank in of_expected.items()}
-    return {name: by_rank[rank] for name, rank in of_stored.items()}
-
-
 def _inside(stored: Sequence[StoredTensor], slots: Sequence[Slot]) -> Pairs:
     """Pair the weights of one layer: by name where names tell them apart, else by order.
 
