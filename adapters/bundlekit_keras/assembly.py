@@ -15,7 +15,7 @@ from bundlekit.warning import warn
 from bundlekit_keras import addresses, custom_objects, loading
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.keras_file import ASSETS
-from bundlekit_keras.stored import modern_places
+from bundlekit_keras.older_places import modern_places
 
 if TYPE_CHECKING:
     from bundlekit.adapter import Context, Payload

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import BundleError, Damaged, FrameworkMissing
-from bundlekit_keras.stored import Stored, StoredTensor, kind_in, natural
+from bundlekit_keras.numbered import natural
+from bundlekit_keras.stored import Stored, StoredTensor, kind_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -160,17 +162,23 @@ def _below(
             continue
         seen.add(number)
         node = nodes[number]
-        found += [
-            _tensor(reader, attribute, place)
-            for attribute in node.attributes
-            if attribute.name == _VALUE and reader.has_tensor(attribute.checkpoint_key)
-        ]
+        found += _own(node, place, reader)
         pending += [c.node_id for c in reversed(node.children) if c.node_id not in seen]
     return found
 
 
+def _own(node: Any, place: str, reader: Any) -> list[StoredTensor]:
+    return [
+        _tensor(reader, attribute, place)
+        for attribute in node.attributes
+        if attribute.name == _VALUE and reader.has_tensor(attribute.checkpoint_key)
+    ]
+
+
 def _optimizer(nodes: list[Any], root: int, reader: Any) -> list[StoredTensor]:
     children = {child.local_name: child.node_id for child in nodes[root].children}
+    if "iter" in children:
+        return _by_slot(nodes, root, children["iter"], reader)
     if "_variables" not in children:
         return []
     listed = {child.local_name: child.node_id for child in nodes[children["_variables"]].children}
@@ -180,6 +188,17 @@ def _optimizer(nodes: list[Any], root: int, reader: Any) -> list[StoredTensor]:
         for _, number in sorted(listed.items(), key=lambda item: natural(item[0]))
         for one in _below(nodes, number, "optimizer", reader, seen)
     ]
+
+
+def _by_slot(nodes: list[Any], root: int, iterations: int, reader: Any) -> list[StoredTensor]:
+    """Read the state of an optimizer of before Keras 2.11: it says whose slot an array is."""
+    found = _own(nodes[iterations], "optimizer", reader)
+    for slot in nodes[root].slot_variables:
+        owner = _own(nodes[slot.original_variable_node_id], "optimizer", reader)
+        own = _own(nodes[slot.slot_variable_node_id], "optimizer", reader)
+        if len(owner) == len(own) == 1:
+            found.append(replace(own[0], slot_of=owner[0].path))
+    return found
 
 
 def _tensor(reader: Any, attribute: Any, place: str) -> StoredTensor:

@@ -24,6 +24,13 @@ FOREIGN_LOSSES: tuple[Loss, ...] = (
 )
 """What no file of Keras' own holds of a model."""
 
+_NO_STATE = (
+    Loss(
+        what="the optimizer's state",
+        why="the file holds none; the optimizer starts anew",
+    ),
+)
+
 _SPARSE = (
     Loss(
         what="how repeated words train",
@@ -44,7 +51,7 @@ def describe(found: Route, *, resumes: bool = False) -> Description:
     compiled = bool(found.config.get("compile_config") or found.training)
     fits = ("evaluate", "fit") if compiled else ()
     resume = ("resume",) if compiled and resumes else ()
-    losses: tuple[Loss, ...] = FOREIGN_LOSSES
+    losses = FOREIGN_LOSSES + (_NO_STATE if compiled and not resumes else ())
     embeds = any(node["class_name"] == "Embedding" for _, node in nodes.walk(found.config))
     if found.is_tf_keras:
         losses += (Loss(what="Keras 3", why=f"{found.reason}; it takes tf_keras"),)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import IncompleteLoad, InvalidTarget, NotBuilt, NotRestorable, UnknownOption
 from bundlekit.load_report import LoadReport, Weight
-from bundlekit_keras import addresses, exclusive, optimizer_state, variables
-from bundlekit_keras.addresses import Slot
+from bundlekit_keras import addresses, exclusive, resuming
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.pairing import pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bundlekit_keras.addresses import Slot
     from bundlekit_keras.stored import Stored, StoredTensor
 
 PARTIAL = ("missing", "unexpected", "mismatched")
@@ -63,7 +63,7 @@ def load(
         fitting = [(one, slot) for one, slot in found if _fits(one, slot)]
         report = _report(stored, slots, found, fitting, "left alone")
         _require(report, allowed, match, target)
-        state, said = _state(stored, target) if optimizer else ([], "left alone")
+        state, said = resuming.state_of(stored, target, found) if optimizer else ([], "left alone")
         _assign([(slot, one.read()) for one, slot in fitting] + state)
     return replace(report, optimizer=said)
 
@@ -144,12 +144,6 @@ def _allowed(value: object) -> frozenset[str]:
     return frozenset(named)
 
 
-def _build_optimizer(target: Any) -> None:
-    optimizer = getattr(target, "optimizer", None)
-    if optimizer is not None and not optimizer.built:
-        optimizer.build(target.trainable_variables)
-
-
 def _fits(one: StoredTensor, slot: Slot) -> bool:
     if one.shape != slot.shape:
         return False
@@ -158,62 +152,6 @@ def _fits(one: StoredTensor, slot: Slot) -> bool:
     # Counters are of other integer types in other releases and backends.
     integers = one.dtype.startswith(("int", "uint")) and slot.dtype.startswith(("int", "uint"))
     return integers and bool((one.read().astype(slot.dtype) == one.read()).all())
-
-
-def _state(stored: Stored, target: Any) -> tuple[list[tuple[Slot, Any]], str]:
-    if not stored.optimizer:
-        return [], "none stored"
-    if getattr(target, "optimizer", None) is None:
-        return [], "left out: the model is not compiled"
-    another = optimizer_state.another(stored.optimizer_kind, target.optimizer)
-    if another:
-        return [], f"left out: {another}"
-    _build_optimizer(target)
-    _, slots = addresses.slots_of(target)
-    trained = variables.trained_paths(target)
-    if stored.trained is not None and trained is not None and stored.trained != tuple(trained):
-        return [], "left out: it was made for other variables than the model trains"
-    groups: dict[str, list[StoredTensor]] = {}
-    for one in stored.optimizer:
-        groups.setdefault(one.group, []).append(one)
-    by_group: dict[str, list[Slot]] = {}
-    for slot in _all_variables(target.optimizer) if stored.by_layer else slots:
-        by_group.setdefault(slot.group, []).append(slot)
-    assigned: list[tuple[Slot, Any]] = []
-    for group, own in by_group.items():
-        of_group = list(stored.optimizer) if stored.by_layer else groups.get(group, [])
-        optimizer = target.optimizer if stored.by_layer else own[0].owner
-        values = optimizer_state.aligned(of_group, own, optimizer)
-        if values is None:
-            return [], (
-                f"left out: {len(of_group)} arrays are stored, which are not the {len(own)} "
-                f"variables of the model's {type(optimizer).__name__}"
-            )
-        assigned += zip(own, values, strict=True)
-    return assigned, "restored"
-
-
-def _all_variables(optimizer: Any) -> list[Slot]:
-    """Give all variables of an optimizer, of one that it wraps too, as files by layer list them."""
-    owner = _Flat(optimizer)
-    return [
-        Slot(group="", key=key, owner=owner, value=variable, is_variable=True)
-        for key, variable in addresses.values_of(owner).items()
-    ]
-
-
-class _Flat:
-    """An optimizer, as one list of variables."""
-
-    def __init__(self, optimizer: Any) -> None:
-        self._optimizer = optimizer
-
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        store.update({str(index): each for index, each in enumerate(self._optimizer.variables)})
-
-    def load_own_variables(self, store: dict[str, Any]) -> None:
-        for index, variable in enumerate(self._optimizer.variables):
-            variable.assign(store[str(index)])
 
 
 def _report(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from bundlekit.errors import NotRestorable, UnknownOption
 from bundlekit_keras.legacy import layer_name
-from bundlekit_keras.stored import TOP, natural, ranked
+from bundlekit_keras.numbered import natural, ranked
+from bundlekit_keras.stored import TOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence

@@ -7,7 +7,6 @@ of each layer of the outermost model, by names. *Checkpoint*: TensorFlow's, see 
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,14 @@ from typing import TYPE_CHECKING, Any
 from bundlekit.errors import Damaged
 from bundlekit_keras import hdf5
 from bundlekit_keras.addresses import VARIABLES, stored_path
+from bundlekit_keras.numbered import natural
+from bundlekit_keras.older_places import modern_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bundlekit.source import Buffer
 
-_NUMBERED = re.compile(r"(.*?)_([0-9]{1,18})", re.DOTALL)
-_DIGITS = re.compile(r"[0-9]+")
-_OLD_LAYERS = "_layer_checkpoint_dependencies"
-"""What Keras 2.12 called the layers of a model; it counted some of them twice."""
 TOP = "top_level_model_weights"
 
 
@@ -42,6 +39,8 @@ class StoredTensor:
     read: Callable[[], Any]
     name: str | None = None
     """What the writer called the variable, where the file says so."""
+    slot_of: str | None = None
+    """Of an optimizer's array: the path of the weight that it is for, where the file says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,47 +140,6 @@ def _holders(file: Any) -> Iterator[tuple[str, str | None, Any]]:
                 pending.append((f"{place}/{name}" if place else name, child))
 
 
-def modern_places(places: Iterable[str]) -> dict[str, str]:
-    """Give the places of Keras 2.12's files as later releases call them, by what they are called.
-
-    It listed layers with weights twice, so that the numbers in its names have gaps.
-    """
-    split = {place: place.split("/") for place in places}
-    siblings: dict[tuple[str, ...], set[str]] = {}
-    for steps in split.values():
-        for index, step in enumerate(steps[:-1]):
-            if step == _OLD_LAYERS:
-                siblings.setdefault(tuple(steps[: index + 1]), set()).add(steps[index + 1])
-    ranks = {parent: ranked(sorted(names, key=natural)) for parent, names in siblings.items()}
-
-    def modern(steps: list[str]) -> Iterator[str]:
-        for index, step in enumerate(steps):
-            if index and steps[index - 1] == _OLD_LAYERS:
-                base, rank = ranks[tuple(steps[:index])][step]
-                yield f"{base}_{rank}" if rank else base
-            else:
-                yield "layers" if step == _OLD_LAYERS else step
-
-    return {place: "/".join(modern(steps)) for place, steps in split.items()}
-
-
-def ranked(names: Iterable[str]) -> dict[str, tuple[str, int]]:
-    """Give each name without its number, and its rank among those that are alike without it.
-
-    Example:
-        >>> ranked(["dense_4", "conv", "dense_7"])
-        {'dense_4': ('dense', 0), 'conv': ('conv', 0), 'dense_7': ('dense', 1)}
-    """
-    counts: dict[str, int] = {}
-    found = {}
-    for name in names:
-        match = _NUMBERED.fullmatch(name)
-        base = match[1] if match else name
-        found[name] = (base, counts.get(base, 0))
-        counts[base] = counts.get(base, 0) + 1
-    return found
-
-
 def _by_layer(file: Any, what: str) -> Stored:
     root = hdf5.group(file, "model_weights", what) if "model_weights" in file else file
     layers = hdf5.names(root, "layer_names", what)
@@ -232,9 +190,3 @@ def _tensor(dataset: Any, what: str, **fields: Any) -> StoredTensor:
 
 def _first(group: str) -> str:
     return group.partition("/")[0]
-
-
-def natural(name: str) -> tuple[tuple[int, int | str], ...]:
-    """Give a key to sort names by in which numbers count as numbers."""
-    parts = re.split(r"([0-9]{1,18})", name)
-    return tuple((0, int(p)) if _DIGITS.fullmatch(p) else (1, p) for p in parts if p)

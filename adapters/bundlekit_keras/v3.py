@@ -36,6 +36,7 @@ from bundlekit_keras import (
     hdf5,
     keras_file,
     loading,
+    older_places,
     random_state,
     scopes,
     variables,
@@ -166,7 +167,8 @@ class KerasAdapter:
                 )
         fresh = wanted_parts(context.options, ("config",)) == {"config"}
         if found.is_tf_keras:
-            return found.by_tf_keras(payload, context, {p: payload.read(p) for p in payload.paths})
+            members = older_places.renamed({path: payload.read(path) for path in payload.paths})
+            return found.by_tf_keras(payload, context, members)
         around = defaults.of_file(payload.json(METADATA), found.config)
         with exclusive.building, defaults.set_as(around):
             if fresh:

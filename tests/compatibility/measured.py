@@ -70,7 +70,8 @@ class Batch:
         summed = self._by_keras2 and not of_tf_keras(model)
         with _summed_gradients(model.optimizer) if summed else nullcontext():
             got = model.train_on_batch(self.inputs, self.targets, return_dict=True)
-        model.optimizer.finalize_variable_values(model.trainable_weights)  # running averages
+        if hasattr(model.optimizer, "finalize_variable_values"):  # running averages
+            model.optimizer.finalize_variable_values(model.trainable_weights)
         return float(got["loss"])
 
     def evaluated(self, model: Any) -> dict[str, float]:

@@ -1,0 +1,128 @@
+"""Optimizers of before Keras 2.11 list their state slot by slot, and go on where they stopped.
+
+All arrays of the model have one shape, so that no order but the right one fails by itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import bundlekit
+from bundlekit_keras import optimizer_v2
+from bundlekit_keras.stored import StoredTensor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
+    ("Adadelta", {"learning_rate": 1.0}),
+    ("Adagrad", {}),
+    ("Adam", {}),
+    ("Adam", {"amsgrad": True}),
+    ("Adam", {"clipnorm": 0.1}),
+    ("Adamax", {}),
+    ("Ftrl", {}),
+    ("RMSprop", {"momentum": 0.9, "centered": True}),
+    ("SGD", {}),
+    ("SGD", {"momentum": 0.9, "nesterov": True}),
+]
+X = np.random.default_rng(6).normal(size=(8, 4)).astype("float32")
+Y = np.random.default_rng(7).normal(size=(8, 4)).astype("float32")
+
+
+def trained(framework: Any, optimizer: Any, steps: int) -> Any:
+    """Make a model whose inner layers a checkpoint lists after the outer ones."""
+    layers = framework.layers
+    inner = framework.Sequential(
+        [layers.Input((4,)), layers.Dense(4, use_bias=False), layers.Dense(4, use_bias=False)]
+    )
+    inputs = layers.Input((4,))
+    frozen = layers.Dense(4, use_bias=False, trainable=False)
+    outputs = layers.Dense(4, use_bias=False)(inner(frozen(inputs)))
+    model = framework.Model(inputs, outputs)
+    rng = np.random.default_rng(5)
+    model.set_weights([rng.normal(size=w.shape).astype("float32") for w in model.get_weights()])
+    model.compile(optimizer, "mse")
+    for _ in range(steps):
+        model.train_on_batch(X, Y)
+    return model
+
+
+def assert_goes_on(old: Any, new: Any) -> None:
+    assert int(new.optimizer.iterations) == 3
+    for _ in range(2):
+        old.train_on_batch(X, Y)
+        new.train_on_batch(X, Y)
+    for left, right in zip(old.get_weights(), new.get_weights(), strict=True):
+        assert np.allclose(left, right, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIMIZERS, ids=lambda value: str(value))
+def test_it_goes_on(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    options = {"learning_rate": 0.01, **options}
+    old = trained(tf_keras, getattr(tf_keras.optimizers.legacy, name)(**options), steps=3)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+        old.save(tmp_path / "model.h5")
+    old.save_weights(tmp_path / "weights", save_format="tf")
+    whole = bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.h5"))
+    into = trained(keras, getattr(keras.optimizers, name)(**options), steps=0)
+    report = bundlekit.unbundle(bundlekit.adopt(tmp_path / "weights"), into=into)
+    assert report.optimizer == "restored"
+    assert_goes_on(trained(tf_keras, old.optimizer.from_config(old.optimizer.get_config()), 3), into)
+    assert_goes_on(old, whole)
+
+
+def test_nadam_had_another_schedule(tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    old = trained(tf_keras, tf_keras.optimizers.legacy.Nadam(), steps=3)
+    old.save_weights(tmp_path / "weights", save_format="tf")
+    new = trained(keras, "nadam", steps=0)
+    report = bundlekit.unbundle(bundlekit.adopt(tmp_path / "weights"), into=new)
+    assert report.optimizer == "left out: Keras 3 has no optimizer that keeps such a state"
+    assert int(new.optimizer.iterations) == 0
+
+
+def test_what_the_file_never_held_is_declared(tmp_path: Path) -> None:
+    import tf_keras
+
+    old = trained(tf_keras, tf_keras.optimizers.legacy.Adam(), steps=3)
+    old.save(tmp_path / "model.keras")
+    adopted = bundlekit.adopt(tmp_path / "model.keras")
+    losses = {loss.what: loss.why for loss in adopted.manifest.losses}
+    assert losses["the optimizer's state"] == "the file holds none; the optimizer starts anew"
+    assert int(bundlekit.unbundle(adopted).optimizer.iterations) == 0
+
+
+def array(name: str) -> StoredTensor:
+    return StoredTensor(
+        path=name, group="", key=name, shape=(), dtype="float32", read=lambda: None, name=name
+    )
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Adam/iter", "Adam/a/m", "Adam/b/m", "Adam/a/v"],
+        ["Adam/iterations", "training/Adam/Variable", "training/Adam/Variable_1"],
+        ["Nadam/iter", "Nadam/momentum_cache", "Nadam/a/m", "Nadam/a/v"],
+    ],
+    ids=["one slot is missing", "slots without names", "more than slots"],
+)
+def test_what_cannot_be_told_apart_is_left_out(names: list[str]) -> None:
+    assert optimizer_v2.is_one([array(name) for name in names])
+    assert optimizer_v2.reordered([array(name) for name in names], {}) is None
+
+
+def test_later_optimizers_are_left_as_they_are() -> None:
+    assert not optimizer_v2.is_one([array("iteration"), array("Adam/m/a")])
+    assert not optimizer_v2.is_one([])
