@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Description, Loss
 from bundlekit.errors import NotRestorable
-from bundlekit_keras import nodes
+from bundlekit_keras import defaults, nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,20 @@ _NO_STATE = (
     Loss(
         what="the optimizer's state",
         why="the file holds none; the optimizer starts anew",
+    ),
+)
+
+_NO_SCALE = (
+    Loss(
+        what="the loss scale of the optimizer",
+        why="files of Keras 2 hold none; it starts at its initial value",
+    ),
+)
+
+_NO_PRODUCT = (
+    Loss(
+        what="the product of the momenta of the optimizer",
+        why="files of Keras 2 do not hold this of Nadam, so that its next steps differ",
     ),
 )
 
@@ -57,6 +71,8 @@ def describe(found: Route, *, resumes: bool = False) -> Description:
         losses += (Loss(what="Keras 3", why=f"{found.reason}; it takes tf_keras"),)
     elif writer.is_keras_2 and embeds:
         losses += _SPARSE
+    if writer.is_keras_2 and resumes:
+        losses += _of_optimizer(found)
     return Description(
         kind="model",
         name=name_in(found.config),
@@ -64,6 +80,16 @@ def describe(found: Route, *, resumes: bool = False) -> Description:
         losses=losses,
         environment={writer.package: writer.version},
     )
+
+
+def _of_optimizer(found: Route) -> tuple[Loss, ...]:
+    training = found.training or {}
+    kind = training.get("optimizer_config") or training.get("optimizer")
+    node = kind or optimizer_kind(found.config)
+    name = node.get("class_name") if isinstance(node, dict) else node
+    scaled = defaults.of_file({}, found.config).get("dtype_policy") == "mixed_float16"
+    nadam = isinstance(name, str) and name.rpartition(">")[2].lower() == "nadam"
+    return (_NO_SCALE if scaled else ()) + (_NO_PRODUCT if nadam else ())
 
 
 def name_in(config: dict[str, Any]) -> str | None:

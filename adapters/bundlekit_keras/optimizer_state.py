@@ -57,6 +57,13 @@ def aligned(
     return None if values is None else _cast(values, slots)
 
 
+def computed(stored: Sequence[StoredTensor], optimizer: Any) -> str | None:
+    """Name what was computed since it was not stored; it may not be what the writer had."""
+    if _is(optimizer, "Nadam") and len(stored) + 2 == len(optimizer.variables):
+        return "the product of its momenta"
+    return None
+
+
 def another(stored: object, optimizer: Any) -> str | None:
     """Say why a state is that of another optimizer than this one; `None` where it may be its own.
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from bundlekit_keras.stored import Stored, StoredTensor
 
+NO_SCALE = "restored, but for the loss scale, which is not stored"
+
 
 def state_of(
     stored: Stored, target: Any, weights: Sequence[tuple[StoredTensor, Slot]]
@@ -54,12 +56,27 @@ def state_of(
         optimizer = target.optimizer if stored.by_layer else own[0].owner
         values = optimizer_state.aligned(of_group, own, optimizer)
         if values is None:
-            return [], (
-                f"left out: {len(of_group)} arrays are stored, which are not the {len(own)} "
-                f"variables of the model's {type(optimizer).__name__}"
-            )
+            inner = _inner(of_group, target.optimizer)
+            return (inner, NO_SCALE) if inner else ([], _not_those(of_group, own, optimizer))
         assigned += zip(own, values, strict=True)
-    return assigned, "restored"
+    computed = optimizer_state.computed(stored.optimizer, target.optimizer)
+    return assigned, f"restored; {computed} was computed" if computed else "restored"
+
+
+def _inner(arrays: Sequence[StoredTensor], optimizer: Any) -> list[tuple[Slot, Any]] | None:
+    """Pair what Keras 2 stores of an optimizer that scales the loss: what the inner one holds."""
+    if not isinstance(optimizer, require_keras().optimizers.LossScaleOptimizer):
+        return None
+    own = _all_variables(optimizer.inner_optimizer)
+    values = optimizer_state.aligned(arrays, own, optimizer.inner_optimizer)
+    return None if values is None else list(zip(own, values, strict=True))
+
+
+def _not_those(arrays: Sequence[StoredTensor], own: Sequence[Slot], optimizer: Any) -> str:
+    return (
+        f"left out: {len(arrays)} arrays are stored, which are not the {len(own)} variables of the "
+        f"model's {type(optimizer).__name__}"
+    )
 
 
 def _by_variable(

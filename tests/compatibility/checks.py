@@ -31,7 +31,7 @@ class Wrong(AssertionError):
 
 
 class OptimizerReset(Wrong):
-    """The model is the same, and its optimizer starts anew."""
+    """The model is the same, and its optimizer starts anew, or goes on in another way."""
 
 
 def check(file: Recorded, reader: Reader, models: Models, *, eager: bool = True) -> Result:
@@ -145,7 +145,9 @@ def _resumes(file: Recorded, model: Any, batch: Batch) -> None:
     if lost:
         raise OptimizerReset(f"the optimizer lost {', '.join(lost)}")
     if following:
-        _same("outputs after the next step", batch.predicted_by(model), batch.after, file)
+        how = _different(batch.predicted_by(model), batch.after, _tolerance(file))
+        if how:
+            raise OptimizerReset(f"outputs after the next step: {how}")
         evaluated = batch.evaluated(model)
         for name, value in following["evaluate_after"].items():
             if name.endswith("_loss"):
@@ -155,14 +157,18 @@ def _resumes(file: Recorded, model: Any, batch: Batch) -> None:
             _near(f"{name} after the next step", evaluated[name.lower()], value, file)
 
 
+def _tolerance(file: Recorded) -> float:
+    return float(file.meta.get("tolerance", TOLERANCE))
+
+
 def _same(what: str, found: Arrays, expected: Arrays, file: Recorded) -> None:
-    how = _different(found, expected, file.meta.get("tolerance", TOLERANCE))
+    how = _different(found, expected, _tolerance(file))
     if how:
         raise Wrong(f"{what}: {how}")
 
 
 def _near(what: str, found: float, expected: float, file: Recorded) -> None:
-    tolerance = file.meta.get("tolerance", TOLERANCE)
+    tolerance = _tolerance(file)
     if not np.isclose(found, expected, rtol=tolerance, atol=tolerance):
         raise Wrong(f"{what}: found {found:.6g}, expected {expected:.6g}")
 

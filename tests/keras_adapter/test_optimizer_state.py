@@ -77,7 +77,7 @@ def test_nadam_has_the_product_of_its_momenta(tmp_path: Path) -> None:
     reference = trained(keras, "nadam", steps=3)
     new = trained(keras, "nadam", steps=0)
     report = bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.weights.h5"), into=new)
-    assert report.optimizer == "restored"
+    assert report.optimizer == "restored; the product of its momenta was computed"
     pairs = (float(one.optimizer.variables[-1]) for one in (new, reference))
     assert next(pairs) == pytest.approx(next(pairs))
 
@@ -104,3 +104,41 @@ def test_the_velocity_of_one_is_not_the_momentum_of_another(tmp_path: Path) -> N
     assert next(shapes) == next(shapes), "the lists are alike"
     report = bundlekit.unbundle(bundlekit.bundle(old), into=new)
     assert report.optimizer == "left out: it is that of RMSprop, and the model's is SGD"
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "SGD"])
+def test_keras_2_stores_of_a_scaled_loss_what_the_inner_optimizer_holds(
+    optimizer: str, tmp_path: Path
+) -> None:
+    import keras
+    import tf_keras
+
+    scaled = tf_keras.mixed_precision.LossScaleOptimizer(getattr(tf_keras.optimizers, optimizer)())
+    old = trained(tf_keras, scaled, steps=3)
+    old.save_weights(tmp_path / "model.weights.h5")
+    old.save_weights(tmp_path / "prefix", save_format="tf")
+    for name in ("model.weights.h5", "prefix"):
+        inner = getattr(keras.optimizers, optimizer)()
+        new = trained(keras, keras.optimizers.LossScaleOptimizer(inner), steps=0)
+        report = bundlekit.unbundle(bundlekit.adopt(tmp_path / name), into=new)
+        assert report.optimizer == "restored, but for the loss scale, which is not stored"
+        assert int(new.optimizer.iterations) == 3
+        slots = [np.asarray(value) for value in inner.variables[2:]]
+        assert len(slots) == (8 if optimizer == "Adam" else 0)
+        for left, right in zip(old.optimizer.variables[1:], slots, strict=optimizer == "Adam"):
+            assert np.array_equal(left, right)
+
+
+def test_what_keras_2_does_not_store_is_declared(tmp_path: Path) -> None:
+    import tf_keras
+
+    before = tf_keras.mixed_precision.global_policy()
+    tf_keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        old = trained(tf_keras, "nadam", steps=3)
+    finally:
+        tf_keras.mixed_precision.set_global_policy(before)
+    old.save(tmp_path / "model.keras")
+    whats = {loss.what for loss in bundlekit.adopt(tmp_path / "model.keras").manifest.losses}
+    assert "the loss scale of the optimizer" in whats
+    assert "the product of the momenta of the optimizer" in whats

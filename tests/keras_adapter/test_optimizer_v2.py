@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-
-import bundlekit
 from bundlekit_keras import optimizer_v2
 from bundlekit_keras.stored import StoredTensor
+
+import bundlekit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,9 @@ def test_it_goes_on(name: str, options: dict[str, Any], tmp_path: Path) -> None:
     into = trained(keras, getattr(keras.optimizers, name)(**options), steps=0)
     report = bundlekit.unbundle(bundlekit.adopt(tmp_path / "weights"), into=into)
     assert report.optimizer == "restored"
-    assert_goes_on(trained(tf_keras, old.optimizer.from_config(old.optimizer.get_config()), 3), into)
+    assert_goes_on(
+        trained(tf_keras, old.optimizer.from_config(old.optimizer.get_config()), 3), into
+    )
     assert_goes_on(old, whole)
 
 
