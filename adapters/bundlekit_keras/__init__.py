@@ -16,8 +16,10 @@ Weights, from the file to the live object:
 * `hdf5` (and `heaps`) opens what is plain HDF5; `stored`, `checkpoint` and `weights_file` are the
   layouts of files, `h5_file` writes one; `addresses` and `variables` are the places in a live
   model.
-* `pairing` says what belongs to what, `optimizer_state` what a list of arrays means, and `loading`
-  loads all of it or nothing.
+* `pairing` says what belongs to what, with `numbered` names and `older_places`; `loading` loads all
+  of it or nothing; `quantiles` are weights that are none today.
+* `resuming` finds the state of an optimizer; `optimizer_state` and `optimizer_v2` say what a list
+  of arrays means.
 
 Files of others: `keras_file` takes a zip or folder apart, `writer` says who wrote it, `described`
 what its config tells. What Keras leaves out: `random_state`, `defaults`. What Keras keeps private:

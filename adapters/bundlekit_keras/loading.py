@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import IncompleteLoad, InvalidTarget, NotBuilt, NotRestorable, UnknownOption
 from bundlekit.load_report import LoadReport, Weight
-from bundlekit_keras import addresses, exclusive, resuming
+from bundlekit_keras import addresses, exclusive, quantiles, resuming
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.pairing import pairs
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bundlekit_keras.addresses import Slot
+    from bundlekit_keras.quantiles import Summaries
     from bundlekit_keras.stored import Stored, StoredTensor
 
 PARTIAL = ("missing", "unexpected", "mismatched")
@@ -61,10 +62,12 @@ def load(
         slots, _ = addresses.slots_of(target)
         found = pairs(stored, target, slots, match)
         fitting = [(one, slot) for one, slot in found if _fits(one, slot)]
-        report = _report(stored, slots, found, fitting, "left alone")
+        learned = quantiles.summaries(stored, {id(one) for one, _ in found}, target)
+        report = _report(stored, slots, found, fitting, learned)
         _require(report, allowed, match, target)
         state, said = resuming.state_of(stored, target, found) if optimizer else ([], "left alone")
         _assign([(slot, one.read()) for one, slot in fitting] + state)
+        quantiles.load(learned)
     return replace(report, optimizer=said)
 
 
@@ -73,7 +76,7 @@ def compared(stored: Stored, target: Any) -> LoadReport:
     slots, _ = addresses.slots_of(target)
     found = pairs(stored, target, slots, "path")
     fitting = [(one, slot) for one, slot in found if _fits(one, slot)]
-    return _report(stored, slots, found, fitting, "left alone")
+    return _report(stored, slots, found, fitting, [])
 
 
 def load_into(
@@ -159,16 +162,19 @@ def _report(
     slots: list[Slot],
     found: list[tuple[StoredTensor, Slot]],
     fitting: list[tuple[StoredTensor, Slot]],
-    said: str,
+    learned: Summaries,
 ) -> LoadReport:
     fit = {id(one) for one, _ in fitting}
-    paired = {id(side) for pair in found for side in pair}
+    paired = {id(side) for pair in (*found, *learned) for side in pair}
     return LoadReport(
-        matched=tuple(_weight(one, slot) for one, slot in fitting),
+        matched=(
+            *(_weight(one, slot) for one, slot in fitting),
+            *(replace(_weight(one, None), variable_path=layer.name) for one, layer in learned),
+        ),
         mismatched=tuple(_weight(one, slot) for one, slot in found if id(one) not in fit),
         missing=tuple(_weight(None, slot) for slot in slots if id(slot) not in paired),
         unexpected=tuple(_weight(one, None) for one in stored.weights if id(one) not in paired),
-        optimizer=said,
+        optimizer="left alone",
     )
 
 
