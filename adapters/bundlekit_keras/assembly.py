@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import BundleError, NotRestorable
 from bundlekit.warning import warn
-from bundlekit_keras import addresses, custom_objects, loading
+from bundlekit_keras import addresses, custom_objects, loading, older_places
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.keras_file import ASSETS
-from bundlekit_keras.older_places import modern_places
 
 if TYPE_CHECKING:
     from bundlekit.adapter import Context, Payload
@@ -67,6 +66,13 @@ def fill(model: Any, stored: Stored, payload: Payload) -> None:
         NotRestorable: an array has no variable, or a variable no array.
     """
     model_name = payload.part.name
+    if not getattr(model, "built", False):
+        raise NotRestorable(
+            f"{payload.part.type} {model_name!r} has no variables before it is called, and the "
+            f"file tells no shape of its inputs; make the model, call it on data, and give it as "
+            f"into=",
+            type=payload.part.type,
+        )
     try:
         report = loading.load(stored, model, optimizer="resume" in payload.part.capabilities)
     except BundleError as error:
@@ -76,19 +82,19 @@ def fill(model: Any, stored: Stored, payload: Payload) -> None:
             type=payload.part.type,
             report=getattr(error, "report", None),
         ) from error
-    if "resume" in payload.part.capabilities and report.optimizer != "restored":
+    if "resume" in payload.part.capabilities and not report.optimizer.startswith("restored"):
         warn(f"the optimizer of {model_name!r} starts anew: its state was {report.optimizer}")
-    load_assets(model, payload)
+    load_assets(model, stored, payload)
 
 
-def require_places(model: Any, payload: Payload) -> None:
+def require_places(model: Any, stored: Stored, payload: Payload) -> None:
     """Make sure that a model has a layer for every vocabulary and the like that is stored.
 
     Raises:
         NotRestorable: naming the places.
     """
     folders = {path.removeprefix(ASSETS).rpartition("/")[0] for path in _assets(payload)}
-    left = folders - {folder for folder, _ in _owners(model, folders)}
+    left = folders - {folder for folder, _ in _owners(model, stored, folders)}
     if left:
         raise NotRestorable(
             f"the model {model.name!r} has no layer for the vocabularies of "
@@ -98,16 +104,16 @@ def require_places(model: Any, payload: Payload) -> None:
         )
 
 
-def load_assets(model: Any, payload: Payload) -> None:
+def load_assets(model: Any, stored: Stored, payload: Payload) -> None:
     """Let the layers of a model load what is stored of them as files.
 
     Raises:
         NotRestorable: a layer refuses, or none is there for a file.
     """
     assets = _assets(payload)
-    require_places(model, payload)
+    require_places(model, stored, payload)
     folders = {path.removeprefix(ASSETS).rpartition("/")[0] for path in assets}
-    for folder, owner in _owners(model, folders):
+    for folder, owner in _owners(model, stored, folders):
         with TemporaryDirectory(prefix="bundlekit-") as scratch:
             for path in assets:
                 parent, _, name = path.removeprefix(ASSETS).rpartition("/")
@@ -123,11 +129,13 @@ def _assets(payload: Payload) -> list[str]:
     return [path for path in payload.paths if path.startswith(ASSETS)]
 
 
-def _owners(model: Any, folders: set[str]) -> list[tuple[str, Any]]:
+def _owners(model: Any, stored: Stored, folders: set[str]) -> list[tuple[str, Any]]:
     if not folders:
         return []
-    modern = modern_places(folders)
-    places = addresses.places(model)
+    modern = older_places.modern_places(folders)
+    groups = [one.group for one in stored.weights]
+    walked = older_places.walked(model, [*groups, *modern.values()])
+    places = walked or addresses.places(model)
     return [
         (folder, places[modern[folder]])
         for folder in sorted(folders)

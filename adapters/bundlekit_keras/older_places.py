@@ -1,12 +1,16 @@
-"""Where Keras 2.12 stored what belongs to a layer, and where later releases look for it.
+"""Where Keras 2 stored what belongs to a layer, and which layer of today's that is.
 
-It listed layers with weights twice, so that the numbers in its names have gaps.
+Keras names places by attributes, `norm`, and what no attribute has named yet by its class and a
+number in a list, `layers/dense_1`. Keras 2.12 called that list by another name and listed layers
+with weights twice. From 2.13 on, attributes came in reverse order: what Keras 3 has below an
+attribute they have below `layers`, and the other way round.
 """
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import hdf5
 from bundlekit_keras.addresses import VARIABLES
@@ -18,8 +22,11 @@ if TYPE_CHECKING:
 
     from bundlekit.source import Buffer
 
+    _Tree = dict[str, "_Tree"]
+
 _OLD_LAYERS = "_layer_checkpoint_dependencies"
-"""What it called the layers of a model."""
+"""What Keras 2.12 called the layers of a model."""
+_LAYERS = "layers"
 
 
 def modern_places(places: Iterable[str]) -> dict[str, str]:
@@ -70,3 +77,88 @@ def renamed(members: Mapping[str, Buffer]) -> Mapping[str, Buffer]:
         for path in [path for path in found if path.rpartition("/")[0] == ASSETS + folder]:
             found[f"{ASSETS}{modern}/{path.rpartition('/')[2]}"] = found.pop(path)
     return found
+
+
+def walked(target: Any, places: Iterable[str]) -> dict[str, Any]:
+    """Give the layers of a live object by the places that Keras 2.13 to 2.15 gave them.
+
+    Nothing is given where the places do not show that one of these was the writer.
+
+    Args:
+        target: a model or layer.
+        places: those in the file.
+    """
+    tree: _Tree = {}
+    for place in places:
+        below = tree
+        for step in filter(None, place.split("/")):
+            below = below.setdefault(step, {})
+    walk = _Walk()
+    walk.visit(target, "", tree)
+    return walk.found if walk.backwards > 0 else {}
+
+
+class _Walk:
+    """The way of these releases through an object, as far as a file has places on it."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+        self.backwards = 0
+        """How many layers are where this way puts them, less those where Keras 3 puts them."""
+        self._seen: set[int] = set()
+
+    def visit(self, value: Any, place: str, below: _Tree) -> None:
+        """Visit an object that is stored at a place, and all that is stored below it."""
+        if id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        self.found[place] = value
+        if _LAYERS in below:
+            self.backwards += sum(_told(name, name in below) for name in _holding_layers(value))
+        for name in sorted(below, reverse=True):
+            child = _attribute(value, name)
+            inside = f"{place}/{name}" if place else name
+            if isinstance(child, dict):
+                self._visit_all(child.values(), inside, below[name])
+            elif isinstance(child, list | tuple | set):
+                self._visit_all(child, inside, below[name])
+            elif child is not None:
+                self.visit(child, inside, below[name])
+
+    def _visit_all(self, values: Iterable[Any], place: str, below: _Tree) -> None:
+        counts: dict[str, int] = {}
+        for value in values:
+            if not hasattr(value, "save_own_variables") or id(value) in self._seen:
+                continue
+            base = snake(type(value).__name__)
+            number = counts.get(base, 0)
+            counts[base] = number + 1
+            step = f"{base}_{number}" if number else base
+            self.visit(value, f"{place}/{step}", below.get(step, {}))
+
+
+def _holding_layers(value: Any) -> list[str]:
+    """Name the public attributes that hold layers with weights."""
+    layers = {id(layer) for layer in getattr(value, _LAYERS, None) or () if layer.weights}
+    return [name for name, held in vars(value).items() if id(held) in layers]
+
+
+def _told(name: str, is_place: bool) -> int:
+    """Tell what it says of the way that an attribute is a place: 1, -1, or nothing."""
+    if name.startswith("_"):
+        return 0  # Keras 3 comes to these last, whatever they are called
+    return 1 if is_place == (name > _LAYERS) else -1
+
+
+def _attribute(value: Any, name: str) -> Any:
+    """Give what an object holds by a name; what was private in one release is public in another."""
+    if name == _LAYERS:
+        return getattr(value, name, None)
+    plain = name.lstrip("_")
+    return next((vars(value)[n] for n in (name, plain, f"_{plain}") if n in vars(value)), None)
+
+
+def snake(name: str) -> str:
+    """Spell the name of a class as Keras does in places: `Conv2DTranspose`, `conv2d_transpose`."""
+    parted = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name))
+    return re.sub(r"\W+", "", parted).lower()

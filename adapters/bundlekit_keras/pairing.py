@@ -6,10 +6,11 @@ guesses would load a model that answers, and answers wrongly.
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bundlekit.errors import NotRestorable, UnknownOption
+from bundlekit_keras import older_places
 from bundlekit_keras.legacy import layer_name
 from bundlekit_keras.numbered import natural, ranked
 from bundlekit_keras.stored import TOP
@@ -55,31 +56,17 @@ def pairs(stored: Stored, target: Any, slots: Sequence[Slot], match: str) -> Pai
 
 
 def _by_path(stored: Stored, target: Any, slots: Sequence[Slot]) -> Pairs:
+    walked = older_places.walked(target, (one.group for one in stored.weights))
+    if walked:
+        at = {place: id(owner) for place, owner in walked.items()}
+        there = [one for one in stored.weights if one.group in at]
+        by_owner = {(id(slot.owner), slot.key): slot for slot in slots}
+        pairs = [(one, by_owner.get((at[one.group], one.key))) for one in there]
+        return [(one, slot) for one, slot in pairs if slot is not None]
     exact = _joined(stored.weights, slots, lambda one: (one.group, one.key))
     rest = _left(stored.weights, slots, exact)
     # What was private in one release of Keras is public in another.
-    exact += _joined(*rest, lambda one: (_public(one.group), one.key))
-    rest = _left(stored.weights, slots, exact)
-    places = _in_the_list(target, slots)
-    return exact + _joined(*rest, lambda one: (places.get(id(one), one.group), one.key))
-
-
-def _in_the_list(target: Any, slots: Sequence[Slot]) -> dict[int, str]:
-    """Give slots the places that Keras 2 gave them in subclassed models: in the list of layers."""
-    at: dict[int, str] = {}
-    counts: dict[str, int] = {}
-    for layer in getattr(target, "layers", ()):
-        base = _snake(type(layer).__name__)
-        number = counts.get(base, 0)
-        counts[base] = number + 1
-        at[id(layer)] = f"layers/{base}_{number}" if number else f"layers/{base}"
-    return {id(slot): at[id(slot.owner)] for slot in slots if id(slot.owner) in at}
-
-
-def _snake(name: str) -> str:
-    """Spell the name of a class as Keras does in places: `Conv2DTranspose`, `conv2d_transpose`."""
-    parted = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name))
-    return re.sub(r"\W+", "", parted).lower()
+    return exact + _joined(*rest, lambda one: (_public(one.group), one.key))
 
 
 def _by_name(stored: Stored, slots: Sequence[Slot]) -> Pairs:
@@ -113,7 +100,10 @@ def _by_order(stored: Stored, slots: Sequence[Slot]) -> Pairs:
 def _by_layer(stored: Stored, target: Any, slots: Sequence[Slot]) -> Pairs:
     """Pair the layers of the outermost model, and then the weights in each."""
     layers = list(getattr(target, "layers", ()))
-    holding = list(dict.fromkeys(one.group for one in stored.weights))
+    groups: dict[str, list[StoredTensor]] = {}
+    for one in stored.weights:
+        groups.setdefault(_group(one, stored, target), []).append(one)
+    holding = list(groups)
     pair_layers = _positioned if stored.by_position else _named
     owners = pair_layers(stored, holding, layers, target)
     inner = {id(weight) for layer in layers for weight in layer.weights}
@@ -127,8 +117,7 @@ def _by_layer(stored: Stored, target: Any, slots: Sequence[Slot]) -> Pairs:
             own = [weight for weight in target.weights if id(weight) not in inner]
         else:
             continue
-        inside = [one for one in stored.weights if one.group == name]
-        found += _inside(inside, [by_id[id(weight)] for weight in own if id(weight) in by_id])
+        found += _inside(groups[name], [by_id[id(weight)] for weight in own if id(weight) in by_id])
     return found
 
 
@@ -144,13 +133,15 @@ def _named(
     # Keras numbers the names that it makes through a process: what counts is the order.
     of_stored, of_expected = _ranked(named.values()), _ranked(expected)
     by_rank = {rank: name for name, rank in of_expected.items()}
-    if sorted(of_stored.values()) == sorted(by_rank):
-        return {name: at[by_rank[of_stored[spelled]]] for name, spelled in named.items()}
-    return {
-        name: at[spelled]
-        for name, spelled in named.items()
-        if of_expected.get(spelled) == of_stored[spelled]
-    }
+    counts = [Counter(base for base, _ in side.values()) for side in (of_stored, of_expected)]
+    found = {}
+    for name, spelled in named.items():
+        rank = of_stored[spelled]
+        if counts[0][rank[0]] == counts[1][rank[0]]:
+            found[name] = at[by_rank[rank]]
+        elif of_expected.get(spelled) == rank:
+            found[name] = at[spelled]
+    return found
 
 
 def _ranked(names: Iterable[str]) -> dict[str, tuple[str, int]]:
@@ -176,10 +167,28 @@ def _positioned(
         found = {}
     own = {id(layer) for layer in layers}
     for name in holding:
-        value = getattr(target, name, None) if name not in stored.layers else None
+        value = _held(target, name.split("/"))[0] if name not in stored.layers else None
         if id(value) in own:
             found[name] = value
     return found
+
+
+def _group(one: StoredTensor, stored: Stored, target: Any) -> str:
+    """Give the layer of an array; where a list or dict of the model holds it, as `blocks/0`."""
+    if not stored.by_position or one.group in stored.layers:
+        return one.group
+    steps = one.path.split("/")
+    value, count = _held(target, steps)
+    return "/".join(steps[:count]) if hasattr(value, "weights") else one.group
+
+
+def _held(target: Any, steps: Sequence[str]) -> tuple[Any, int]:
+    """Give what an object holds by an attribute, in a list or a dict too; and how many steps in."""
+    value, count = vars(target).get(steps[0]), 1
+    while isinstance(value, list | tuple | dict) and count < len(steps):
+        items = value if isinstance(value, dict) else {str(i): v for i, v in enumerate(value)}
+        value, count = items.get(steps[count]), count + 1
+    return value, count
 
 
 def _inside(stored: Sequence[StoredTensor], slots: Sequence[Slot]) -> Pairs:

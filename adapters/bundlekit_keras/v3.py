@@ -162,8 +162,8 @@ class KerasAdapter:
                 return loading.load_into(
                     replace(stored, optimizer_kind=kind),
                     context.options,
-                    before=lambda target: assembly.require_places(target, payload),
-                    after=lambda target: assembly.load_assets(target, payload),
+                    before=lambda target: assembly.require_places(target, stored, payload),
+                    after=lambda target: assembly.load_assets(target, stored, payload),
                 )
         fresh = wanted_parts(context.options, ("config",)) == {"config"}
         if found.is_tf_keras:

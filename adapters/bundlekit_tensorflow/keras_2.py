@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 import warnings
 import zipfile
 from contextlib import ExitStack, contextmanager
@@ -162,12 +162,29 @@ def _file(folder: Path, files: Mapping[str, Buffer]) -> Path:
         path.write_bytes(files["model.h5"])
         return path
     path = folder / "model.keras"
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
-            archive.writestr(name, bytes(data))
-    path.write_bytes(target.getvalue())
+            archive.writestr(name, _of_today(data) if name == "config.json" else bytes(data))
     return path
+
+
+def _of_today(config: Buffer) -> bytes:
+    """Call the modules of Keras 2.12 as later releases do: what is not public is below `src`."""
+
+    def moved(node: dict[str, Any]) -> dict[str, Any]:
+        module = node.get("module")
+        if isinstance(module, str) and module.startswith("keras.") and not _is_public(module):
+            node["module"] = "keras.src." + module.removeprefix("keras.").removeprefix("src.")
+        return node
+
+    return json.dumps(json.loads(bytes(config), object_hook=moved)).encode()
+
+
+def _is_public(module: str) -> bool:
+    found: Any = tf_keras()
+    for step in module.split(".")[1:]:
+        found = getattr(found, step, None)
+    return found is not None
 
 
 def _seen(model: Any) -> dict[str, object]:
