@@ -30,6 +30,7 @@ def settle(config: dict[str, Any], own: Name, era: Era, place: Place) -> None:
     """
     if not era.keras_2:
         return
+    _plain_numbers(config)
     if own.full in table.CHANGED:
         raise refusing.no_such_class(place, own.class_name, table.CHANGED[own.full])
     of_class = {
@@ -43,3 +44,13 @@ def settle(config: dict[str, Any], own: Name, era: Era, place: Place) -> None:
         rule = of_class.get(argument) or of_kind.get(argument)
         if rule is not None and argument in config:
             rules.apply(rule, argument, config, what, place)
+
+
+def _plain_numbers(config: dict[str, Any]) -> None:
+    """Give numbers as such that Keras 2.12 wrote as arrays of NumPy's, in place."""
+    for argument, value in config.items():
+        inner = value.get("config") if isinstance(value, dict) else None
+        if isinstance(inner, dict) and value.get("class_name") == "__numpy__":
+            number = inner.get("value")
+            if isinstance(number, int | float):
+                config[argument] = number

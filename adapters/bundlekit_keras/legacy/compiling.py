@@ -81,9 +81,13 @@ def _metrics(given: Any, output_names: Sequence[str]) -> Any:
     Keras 2 took a flat list for every output, and wrote the name of the output into the names of
     the metrics.
     """
+    several = len(output_names) > 1
+    if isinstance(given, dict) and several:
+        for output, metrics in given.items():
+            for metric in metrics if isinstance(metrics, list) else [metrics]:
+                _without_prefix(metric, f"{output}_")
     if not isinstance(given, list):
         return given
-    several = len(output_names) > 1
     if not any(isinstance(one, list) for one in given):
         flat = [one for one in given if one is not None]
         same = several and len(flat) == len(given) and bool(flat)

@@ -93,6 +93,8 @@ def migrate(holder: Any, key: Any, slot: str | None, era: Era, *, keras: bool) -
                 task.holder[task.key] = naming.text(
                     value, task.slot, era, _place(task), _dtype(task.holder)
                 )
+            elif task.slot in naming.OF_FUNCTIONS and era.keras_2:
+                task.holder[task.key] = naming.registered(value)
         elif isinstance(value, dict | list):
             pending.extend(reversed(list(_inside(task, value, era))))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import allowlist, nodes
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from bundlekit_keras.legacy.era import Era
     from bundlekit_keras.nodes import Place
 
+OF_FUNCTIONS = ("activation", "initializer", "regularizer", "constraint", "loss", "metric")
+"""The slots that functions belong into."""
+_REGISTERED = re.compile(r"[\w.]+>\w+")
 _CUSTOM = "Custom>"
 """The package under which Keras 2 registers what says none, its own optimizers among them."""
 
@@ -91,6 +95,14 @@ def function(node: dict[str, Any]) -> None:
     node.setdefault("registered_name", nodes.FUNCTION)
 
 
+def registered(value: str) -> Any:
+    """Give what a text in a user's config means: Keras 2 serialized functions as their names.
+
+    Only what Keras registers has such a name; any other text is the user's.
+    """
+    return _function(value) if _REGISTERED.fullmatch(value) else value
+
+
 def text(value: str, slot: str, era: Era, place: Place, dtype: object = None) -> Any:
     """Give what a text in a slot of Keras' own means: itself, or the node of a function.
 
@@ -116,9 +128,13 @@ def text(value: str, slot: str, era: Era, place: Place, dtype: object = None) ->
         raise refusing.not_expressible(place, "compile", "metrics", value, why)
     if names.is_known_text(value, kind) and not wrapped:
         return value
+    return _function(value)
+
+
+def _function(name: str) -> dict[str, Any]:
     return {
         "module": "builtins",
         "class_name": nodes.FUNCTION,
-        "config": value,
+        "config": name,
         "registered_name": nodes.FUNCTION,
     }

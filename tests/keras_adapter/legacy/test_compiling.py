@@ -182,3 +182,16 @@ def test_what_keras_2_left_open_is_said() -> None:
     assert found["run_eagerly"] is False
     assert found["jit_compile"] is False
     assert found["steps_per_execution"] == 1
+
+
+def test_metrics_by_output_lose_the_name_that_keras_2_wrote_into_theirs() -> None:
+    def metric(name: str) -> dict[str, Any]:
+        return {"class_name": "MeanSquaredError", "config": {"name": name}}
+
+    given = {"metrics": {"level": ["mae", metric("level_square")], "high": metric("high_square")}}
+    found = modern_compile_config(given, written_by="2.15.0", output_names=["level", "high"])
+    assert found["metrics"]["level"][1]["config"]["name"] == "square"
+    assert found["metrics"]["high"]["config"]["name"] == "square"
+    alone = {"metrics": {"level": [metric("level_square")]}}
+    found = modern_compile_config(alone, written_by="2.15.0", output_names=["level"])
+    assert found["metrics"]["level"][0]["config"]["name"] == "level_square", "of one output"

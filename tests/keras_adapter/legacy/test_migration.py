@@ -76,6 +76,24 @@ def test_a_users_function_is_needed_where_keras_2_wrote_its_name_alone() -> None
     assert need.where == ("config.layers[0].config.activation",)
 
 
+def test_a_function_in_a_users_config_is_told_by_its_registered_name() -> None:
+    config = {"activation": "acme>bend", "inner_activation": "relu", "label": "left>right"}
+    found = modern({"class_name": "acme>Scale", "config": config}, written_by="2.12.0")
+    assert {need.name for need in audit.needs(found)} == {"acme>Scale", "acme>bend"}
+    assert found["config"]["inner_activation"] == "relu"
+    assert found["config"]["label"] == "left>right"
+    assert modern(found, written_by="3.15.0") == found
+
+
+def test_numbers_that_2_12_wrote_as_arrays_are_numbers() -> None:
+    number = {"class_name": "__numpy__", "config": {"value": 6.0, "dtype": "float32"}}
+    several = {"class_name": "__numpy__", "config": {"value": [1.0], "dtype": "float32"}}
+    node = {"class_name": "ReLU", "config": {"max_value": number, "name": several}}
+    found = modern(node, written_by="2.12.0")["config"]
+    assert found["max_value"] == 6.0
+    assert found["name"] == several, "which is none"
+
+
 def test_a_users_loss_and_metric_are_needed() -> None:
     given = {"loss": "acme>far", "metrics": ["acme>near"], "optimizer_config": None}
     found = modern_compile_config(given, written_by="2.12.0")
