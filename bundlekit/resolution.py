@@ -16,6 +16,7 @@ where anything is missing, nothing was imported and nothing was run.
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -154,8 +155,10 @@ def _chosen(
         if len(fitting) > 1:
             raise ambiguous(key, fitting)
     chosen = {fitting[0].identity: given[key] for key, fitting in taken.items()}
+    called = Counter(name for name, _ in {(need.name, need.identity) for need in needs})
     for need in needs:
-        obj = None if need.identity in chosen else _of_any_package(need, given)
+        alone = need.identity not in chosen and called[need.name] == 1
+        obj = _of_package(need, given) if alone else None
         if obj is not None:
             chosen[need.identity] = obj
     return chosen
@@ -185,15 +188,17 @@ def _by_name(need: Need, objects: Mapping[str, Any], names: Names) -> Any:
         home = (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None))
         if names.tell(name, need) or home == (need.module, need.qualname):
             return obj
-    return _of_any_package(need, objects) if names.tell(need.name, need) else None
+    if need.module is not None or not names.tell(need.name, need):
+        return None
+    return _of_package(need, objects)
 
 
-def _of_any_package(need: Need, objects: Mapping[str, Any]) -> Any:
+def _of_package(need: Need, objects: Mapping[str, Any]) -> Any:
     """Find an object of which a file gives the plain name only, as older formats do.
 
     It has to be the only one of that name that is registered in any package.
     """
-    if ">" in need.name or need.module is not None:
+    if ">" in need.name:
         return None
     found = {id(obj): obj for name, obj in objects.items() if name.endswith(f">{need.name}")}
     return next(iter(found.values())) if len(found) == 1 else None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from bundlekit.adapter import Context, Need
 
+_WRAPPERS = ("MeanMetricWrapper", "LossFunctionWrapper")
 _numbers = itertools.count()
 
 
@@ -71,6 +72,10 @@ def _rename(config: dict[str, Any], objects: Mapping[Need, object]) -> dict[str,
             name = names.setdefault(need, f"bundlekit>{next(_numbers)}>{need.class_name}")
             own[name] = objects[need]
             _call(node, name)
+        elif node["class_name"] in _WRAPPERS and "fn" in node["config"]:
+            name = f"bundlekit>{next(_numbers)}>{node['class_name']}"
+            own[name] = _Wrapper(_keras_class(node))
+            _call(node, name)
         elif node["class_name"] not in (nodes.FUNCTION, nodes.LAMBDA):
             node["registered_name"] = None
         if f"{place}.config.dtype" in at:
@@ -94,6 +99,23 @@ def _keras_class(node: dict[str, Any]) -> Any:
     for step in f"{node['module']}.{node['class_name']}".split("."):
         found = found[step] if isinstance(found, dict) else getattr(found, step)
     return found
+
+
+class _Wrapper:
+    """A metric's or loss' class of Keras' that wraps a function and keeps its name.
+
+    Keras takes every text in its config for the name of an object, if there is one that is called
+    so; and a metric is called like its function.
+    """
+
+    def __init__(self, cls: Any) -> None:
+        self._cls = cls
+
+    def from_config(self, config: dict[str, Any]) -> Any:
+        deserialize = require_keras().saving.deserialize_keras_object
+        own = {key: config[key] for key in ("name",) if key in config}
+        others = {key: deserialize(value) for key, value in config.items() if key not in own}
+        return self._cls(**others, **own)
 
 
 class _WithPolicy:

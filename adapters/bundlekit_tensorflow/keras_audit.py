@@ -149,8 +149,16 @@ def _object(one: keras_metadata.KerasObject) -> Iterator[tuple[str, str]]:
     kind = _KINDS.get(one.identifier, "layer")
     yield from _class(one.config, kind, one.path)
     for key, value in one.config.items():
-        if key not in ("class_name", "config"):
+        if key == "model_config" and _is_short_for(value, one.config):
+            yield from _walk(value.get("config"), "", one.path)
+        elif key not in ("class_name", "config"):
             yield from _walk(value, key, one.path, within_compile=key == "training_config")
+
+
+def _is_short_for(value: Any, node: dict[str, Any]) -> bool:
+    """Tell whether a model is said again, by the plain name of its class; tf_keras does so."""
+    name = value.get("class_name") if isinstance(value, dict) else None
+    return isinstance(name, str) and str(node.get("class_name")).endswith(f">{name}")
 
 
 def _walk(

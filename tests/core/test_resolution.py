@@ -231,6 +231,28 @@ class TestOneNameForTwo:
         assert [one.module for one in error.missing] == ["modA"]
 
 
+class TestARegisteredNameForAPlainOne:
+    """Older files give the plain name of what is registered in a package."""
+
+    ONE = Need(name="A", class_name="A", module="__main__", qualname="A", where=("a",))
+    OTHER = Need(name="A", class_name="A", module="two", qualname="A", where=("b",))
+
+    def test_it_is_good_for_giving_it(self) -> None:
+        assert resolve([asked(self.ONE)], {"acme>A": str}, Trust()) == [{self.ONE: str}]
+
+    def test_of_two_packages_neither_is_meant(self) -> None:
+        with pytest.raises(MissingCustomObjects, match="A, object from __main__:A"):
+            resolve([asked(self.ONE)], {"acme>A": str, "other>A": int}, Trust())
+
+    def test_of_two_that_are_needed_neither_is_it(self) -> None:
+        with pytest.raises(MissingCustomObjects, match="A, object from"):
+            resolve([asked(self.ONE, self.OTHER)], {"acme>A": str}, Trust())
+
+    def test_a_registry_does_not_speak_for_another_module(self) -> None:
+        error = missing(asked(self.ONE, registered={"acme>A": cls("A", "x", "three")}))
+        assert error.missing == (self.ONE,)
+
+
 @pytest.mark.parametrize(("kind", "given"), [("layer", len), ("layer", 3), ("function", 3)])
 def test_what_is_given_must_be_a_class_or_a_function(kind: str, given: Any) -> None:
     with pytest.raises(InvalidCustomObject, match="needs a (class|function) there") as refusal:

@@ -272,3 +272,56 @@ def test_numbers_are_not_cut_off_before_they_are_put_into_bins(tmp_path: Path) -
     new = bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.keras"))
     x = np.array([[-3.6], [-0.6], [-0.4], [2.1]], "float32")
     assert new.predict(x, verbose=0).ravel().tolist() == [1, 1, 2, 3]
+
+
+def test_a_metric_is_called_like_the_function_that_it_wraps(tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    def gap(y_true: Any, y_pred: Any) -> Any:
+        return abs(y_true - y_pred)
+
+    models = {}
+    x, y = np.ones((2, 2), "float32"), np.ones((2, 1), "float32")
+    for framework in (tf_keras, keras):
+        layers = [framework.Input((2,)), framework.layers.Dense(1)]
+        models[framework] = framework.Sequential(layers)
+        models[framework].compile("sgd", loss="mse", metrics=[gap])
+        models[framework].train_on_batch(x, y)
+    models[keras].compile("sgd", loss="mse", metrics=[keras.metrics.MeanMetricWrapper(gap, "gap")])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+        models[tf_keras].save(tmp_path / "model.h5")
+    bundles = [bundlekit.adopt(tmp_path / "model.h5"), bundlekit.bundle(models[keras])]
+    for bundled in bundles:
+        new = bundlekit.unbundle(bundled, custom_objects={"gap": gap})
+        assert "gap" in new.evaluate(x, y, verbose=0, return_dict=True)
+
+
+def test_boundaries_that_keras_2_learned_come_back(tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    def made(framework: Any) -> Any:
+        layers = framework.layers
+        inputs = framework.Input((1,))
+        coding = layers.CategoryEncoding(num_tokens=4, output_mode="one_hot")
+        coded = coding(layers.Discretization(num_bins=4)(inputs))
+        return framework.Model(inputs, layers.Dense(1)(coded))
+
+    old = made(tf_keras)
+    old.layers[1].adapt(np.arange(100.0).reshape(-1, 1))
+    x = np.array([[-1.0], [20.0], [30.0], [60.0], [90.0]])
+    right = old.predict(x, verbose=0)
+    old.save(tmp_path / "model.keras")
+    old.save_weights(tmp_path / "model.weights.h5")
+    old.save_weights(tmp_path / "old.h5")
+    old.save_weights(tmp_path / "prefix", save_format="tf")
+    whole = bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.keras"))
+    assert np.allclose(right, whole.predict(x, verbose=0), atol=1e-6)
+    for name in ("model.weights.h5", "old.h5", "prefix"):
+        into = made(keras)
+        report = bundlekit.unbundle(bundlekit.adopt(tmp_path / name), into=into)
+        assert len(report.matched) == 3
+        assert into.layers[1].name in str(report.matched)
+        assert np.allclose(right, into.predict(x, verbose=0), atol=1e-6)

@@ -95,6 +95,37 @@ def test_a_damaged_one_is_an_error(tmp_path: Path) -> None:
         ADAPTER.adopt(Foreign(tmp_path))
 
 
+@pytest.mark.parametrize("package", ["", "acme>"])
+def test_a_subclassed_model_without_traces_takes_its_classes_by_any_name(
+    package: str, tmp_path: Path
+) -> None:
+    import numpy as np
+    import tf_keras
+
+    @tf_keras.saving.register_keras_serializable("acme", "Mix")
+    class Mix(tf_keras.Model):
+        def __init__(self, **options: object) -> None:
+            super().__init__(**options)
+            self.dense = tf_keras.layers.Dense(2)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+        def get_config(self) -> dict[str, object]:
+            return {"name": self.name}
+
+    try:
+        made = Mix()
+        expected = made.predict(np.ones((2, 3)), verbose=0)
+        made.save(str(tmp_path / "mix"), save_format="tf", save_traces=False)
+    finally:
+        tf_keras.saving.get_custom_objects().pop("acme>Mix")
+    found = bundlekit.adopt(tmp_path / "mix")
+    model = bundlekit.unbundle(found, custom_objects={f"{package}Mix": Mix})
+    assert isinstance(model, Mix)
+    assert np.array_equal(model.predict(np.ones((2, 3)), verbose=0), expected)
+
+
 def of_version(data: bytes, version: str) -> bytes:
     def change(graph: Any) -> None:
         graph.meta_info_def.tensorflow_version = version
