@@ -113,8 +113,7 @@ class _Walk:
             return
         self._seen.add(id(value))
         self.found[place] = value
-        if _LAYERS in below:
-            self.backwards += sum(_told(name, name in below) for name in _holding_layers(value))
+        self.backwards += sum(_told(name, below) for name in _holding_layers(value))
         for name in sorted(below, reverse=True):
             child = _attribute(value, name)
             inside = f"{place}/{name}" if place else name
@@ -143,11 +142,13 @@ def _holding_layers(value: Any) -> list[str]:
     return [name for name, held in vars(value).items() if id(held) in layers]
 
 
-def _told(name: str, is_place: bool) -> int:
-    """Tell what it says of the way that an attribute is a place: 1, -1, or nothing."""
+def _told(name: str, below: _Tree) -> int:
+    """Tell what it says of the way that an attribute is a place or is none: 1, -1, or nothing."""
     if name.startswith("_"):
         return 0  # Keras 3 comes to these last, whatever they are called
-    return 1 if is_place == (name > _LAYERS) else -1
+    if name not in below and _LAYERS not in below:
+        return 0  # it is stored nowhere
+    return 1 if (name in below) == (name > _LAYERS) else -1
 
 
 def _attribute(value: Any, name: str) -> Any:

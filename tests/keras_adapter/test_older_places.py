@@ -43,6 +43,29 @@ def attributes(framework: Any, *, more: bool = False) -> Any:
     return called(Attributes())
 
 
+def early(framework: Any) -> Any:
+    return chain(framework, "beta", "alpha", "gamma")
+
+
+def late(framework: Any) -> Any:
+    return chain(framework, "zeta", "out", "proj")
+
+
+def chain(framework: Any, *names: str) -> Any:
+    class Chain(framework.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            for name in names:
+                setattr(self, name, dense(framework))
+
+        def call(self, x: Any) -> Any:
+            for name in sorted(names):
+                x = getattr(self, name)(x)
+            return x
+
+    return called(Chain())
+
+
 def containers(framework: Any) -> Any:
     """Give a model that holds layers in lists and dicts, and another such model."""
 
@@ -82,7 +105,7 @@ def called(model: Any) -> Any:
     return model
 
 
-@pytest.mark.parametrize("made", [attributes, containers])
+@pytest.mark.parametrize("made", [attributes, early, late, containers])
 @pytest.mark.parametrize("name", ["model.weights.h5", "old.h5", "prefix"])
 def test_layers_of_subclassed_models(made: Callable[..., Any], name: str, tmp_path: Path) -> None:
     import keras
@@ -94,7 +117,7 @@ def test_layers_of_subclassed_models(made: Callable[..., Any], name: str, tmp_pa
     assert np.allclose(old(X), new(X), atol=1e-6)
 
 
-@pytest.mark.parametrize("made", [attributes, containers])
+@pytest.mark.parametrize("made", [attributes, early, late, containers])
 def test_those_of_keras_3_are_where_it_puts_them(made: Callable[..., Any], tmp_path: Path) -> None:
     import keras
 
