@@ -115,7 +115,11 @@ def _call(
         if leaf[0] == CONSTANT:
             return leaf[2]
         if leaf[0] not in layers:
-            raise malformed(place, "connection", leaf[0], "the name of a layer of the model")
+            expected = (
+                "the name of a layer of the model (Keras 2 writes another one where a model is "
+                "used both inside of another and outside of it)"
+            )
+            raise malformed(place, "connection", leaf[0], expected)
         return tensor(*leaf[:3])
 
     def second(leaf: list[Any]) -> object:
