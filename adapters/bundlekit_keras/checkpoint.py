@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,7 @@ def opened(payload: Payload) -> Iterator[Stored]:
             reader = tf.train.load_checkpoint(str(Path(folder, "checkpoint")))
             encoded = reader.get_tensor(_GRAPH)
             graph.ParseFromString(encoded if isinstance(encoded, bytes) else b"")
-            found = _read(graph, reader)
+            found = _read(graph, _Reader(reader))
         except BundleError:
             raise
         except faults as error:
@@ -113,7 +114,15 @@ def opened(payload: Payload) -> Iterator[Stored]:
     yield found
 
 
-def _read(graph: Any, reader: Any) -> Stored:
+class _Reader:
+    """A checkpoint's arrays, each read once, however many objects say that it is theirs."""
+
+    def __init__(self, reader: Any) -> None:
+        self.has_tensor = reader.has_tensor
+        self.get_tensor = cache(reader.get_tensor)
+
+
+def _read(graph: Any, reader: _Reader) -> Stored:
     nodes = list(graph.nodes)
     if not 0 < len(nodes) <= MAX_NODES:
         raise Damaged(f"the checkpoint is of {len(nodes):,} objects", member=INDEX)
@@ -152,7 +161,7 @@ def _read(graph: Any, reader: Any) -> Stored:
 
 
 def _below(
-    nodes: list[Any], root: int, place: str, reader: Any, seen: set[int]
+    nodes: list[Any], root: int, place: str, reader: _Reader, seen: set[int]
 ) -> list[StoredTensor]:
     found = []
     pending = [root]
@@ -167,7 +176,7 @@ def _below(
     return found
 
 
-def _own(node: Any, place: str, reader: Any) -> list[StoredTensor]:
+def _own(node: Any, place: str, reader: _Reader) -> list[StoredTensor]:
     return [
         _tensor(reader, attribute, place)
         for attribute in node.attributes
@@ -175,7 +184,7 @@ def _own(node: Any, place: str, reader: Any) -> list[StoredTensor]:
     ]
 
 
-def _optimizer(nodes: list[Any], root: int, reader: Any) -> list[StoredTensor]:
+def _optimizer(nodes: list[Any], root: int, reader: _Reader) -> list[StoredTensor]:
     children = {child.local_name: child.node_id for child in nodes[root].children}
     if "iter" in children:
         return _by_slot(nodes, root, children["iter"], reader)
@@ -190,10 +199,14 @@ def _optimizer(nodes: list[Any], root: int, reader: Any) -> list[StoredTensor]:
     ]
 
 
-def _by_slot(nodes: list[Any], root: int, iterations: int, reader: Any) -> list[StoredTensor]:
+def _by_slot(nodes: list[Any], root: int, iterations: int, reader: _Reader) -> list[StoredTensor]:
     """Read the state of an optimizer of before Keras 2.11: it says whose slot an array is."""
     found = _own(nodes[iterations], "optimizer", reader)
+    seen = {root, iterations}
     for slot in nodes[root].slot_variables:
+        if slot.slot_variable_node_id in seen:
+            continue
+        seen.add(slot.slot_variable_node_id)
         owner = _own(nodes[slot.original_variable_node_id], "optimizer", reader)
         own = _own(nodes[slot.slot_variable_node_id], "optimizer", reader)
         if len(owner) == len(own) == 1:
@@ -201,7 +214,7 @@ def _by_slot(nodes: list[Any], root: int, iterations: int, reader: Any) -> list[
     return found
 
 
-def _tensor(reader: Any, attribute: Any, place: str) -> StoredTensor:
+def _tensor(reader: _Reader, attribute: Any, place: str) -> StoredTensor:
     key = attribute.checkpoint_key
     value = reader.get_tensor(key)
     if getattr(value, "dtype", None) is None or value.dtype.kind not in "biufV":

@@ -121,19 +121,23 @@ class _Walk:
                 self._visit_all(child.values(), inside, below[name])
             elif isinstance(child, list | tuple | set):
                 self._visit_all(child, inside, below[name])
-            elif child is not None:
+            elif _is_saved(child):
                 self.visit(child, inside, below[name])
 
     def _visit_all(self, values: Iterable[Any], place: str, below: _Tree) -> None:
         counts: dict[str, int] = {}
         for value in values:
-            if not hasattr(value, "save_own_variables") or id(value) in self._seen:
+            if not _is_saved(value) or id(value) in self._seen:
                 continue
             base = snake(type(value).__name__)
             number = counts.get(base, 0)
             counts[base] = number + 1
             step = f"{base}_{number}" if number else base
             self.visit(value, f"{place}/{step}", below.get(step, {}))
+
+
+def _is_saved(value: Any) -> bool:
+    return hasattr(value, "save_own_variables") and not isinstance(value, type)
 
 
 def _holding_layers(value: Any) -> list[str]:

@@ -33,6 +33,7 @@ def attributes(framework: Any, *, more: bool = False) -> Any:
             self.beta = dense(framework)
             self.alpha = dense(framework)
             self.mid = dense(framework)
+            self.kind = framework.layers.Dense
             if more:
                 self.extra = dense(framework)
 
@@ -142,6 +143,23 @@ def test_a_model_that_has_more_takes_each_where_it_belongs(
     for name in ("alpha", "beta", "mid", "zeta"):
         left, right = (np.asarray(getattr(one, name).weights[0]) for one in (old, new))
         assert np.array_equal(left, right), name
+
+
+def test_places_of_what_is_no_layer_are_unexpected(tmp_path: Path) -> None:
+    import h5py
+    import keras
+    import tf_keras
+
+    attributes(tf_keras).save_weights(tmp_path / "model.weights.h5")
+    names = ("zeta/units", "zeta/_name", "layers/dense/kernel", "zeta/no", "kind")
+    with h5py.File(tmp_path / "model.weights.h5", "a") as file:
+        for name in names:
+            file[f"{name}/vars/0"] = X
+    new = attributes(keras)
+    with pytest.raises(bundlekit.IncompleteLoad, match="5 unexpected; match") as refusal:
+        bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.weights.h5"), into=new)
+    unexpected = {one.stored_path for one in refusal.value.report.unexpected}
+    assert unexpected == {f"{name}/vars/0" for name in names}
 
 
 @pytest.mark.parametrize("of_keras_2", [True, False])

@@ -5,6 +5,7 @@ All arrays of the model have one shape, so that no order but the right one fails
 
 from __future__ import annotations
 
+import resource
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -128,3 +129,49 @@ def test_what_cannot_be_told_apart_is_left_out(names: list[str]) -> None:
 def test_later_optimizers_are_left_as_they_are() -> None:
     assert not optimizer_v2.is_one([array("iteration"), array("Adam/m/a")])
     assert not optimizer_v2.is_one([])
+
+
+def hostile(path: Path, *, nodes: int, slot: int) -> None:
+    """Write a checkpoint in which many objects say that one array of 8 MB is theirs."""
+    import tensorflow as tf
+    from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+    key = "layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
+    graph = TrackableObjectGraph()
+    root, optimizer, iterations = (graph.nodes.add() for _ in range(3))
+    root.children.add(node_id=1, local_name="optimizer")
+    optimizer.children.add(node_id=2, local_name="iter")
+    iterations.attributes.add(name="VARIABLE_VALUE", full_name="Adam/iter", checkpoint_key="iter")
+    for number in range(3, 3 + nodes):
+        graph.nodes.add().attributes.add(
+            name="VARIABLE_VALUE", full_name=f"d/{number}", checkpoint_key=key
+        )
+        root.children.add(node_id=number, local_name=f"layer_with_weights-{number}")
+        optimizer.slot_variables.add(
+            original_variable_node_id=number, slot_name="m", slot_variable_node_id=number + slot
+        )
+    tf.raw_ops.SaveV2(
+        prefix=str(path),
+        tensor_names=[key, "iter", "_CHECKPOINTABLE_OBJECT_GRAPH"],
+        shape_and_slices=["", "", ""],
+        tensors=[
+            tf.zeros((2_000_000,)),
+            tf.constant(1, "int64"),
+            tf.constant(graph.SerializeToString()),
+        ],
+    )
+
+
+def test_an_array_is_read_once_whoever_says_that_it_is_his(tmp_path: Path) -> None:
+    hostile(tmp_path / "prefix", nodes=400, slot=0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = bundlekit.unbundle(bundlekit.adopt(tmp_path / "prefix"))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert {array.size for array in found.values()} == {1, 2_000_000}
+    assert grown < 500_000, "KiB: 400 copies would be 3 GB"
+
+
+def test_slots_of_no_variable_are_damage(tmp_path: Path) -> None:
+    hostile(tmp_path / "prefix", nodes=2, slot=1)
+    with pytest.raises(bundlekit.Damaged, match="the checkpoint is not sound"):
+        bundlekit.unbundle(bundlekit.adopt(tmp_path / "prefix"))
