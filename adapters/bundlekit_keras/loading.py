@@ -66,8 +66,8 @@ def load(
         report = _report(stored, slots, found, fitting, learned)
         _require(report, allowed, match, target)
         state, said = resuming.state_of(stored, target, found) if optimizer else ([], "left alone")
-        _assign([(slot, one.read()) for one, slot in fitting] + state)
-        quantiles.load(learned)
+        with quantiles.loaded(learned):
+            _assign([(slot, one.read()) for one, slot in fitting] + state)
     return replace(report, optimizer=said)
 
 

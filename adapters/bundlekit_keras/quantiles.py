@@ -6,13 +6,16 @@ counts the summary among no layer's weights.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from bundlekit.errors import NotRestorable
 from bundlekit_keras import addresses, older_places
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from bundlekit_keras.stored import Stored, StoredTensor
 
@@ -39,11 +42,37 @@ def summaries(stored: Stored, taken: Collection[int], target: Any) -> Summaries:
     return [(one, layer) for one, layer in pairs if _learns(layer)]
 
 
-def load(pairs: Summaries) -> None:
-    """Let the layers make their boundaries of the summaries."""
-    for one, layer in pairs:
+@contextmanager
+def loaded(pairs: Summaries) -> Iterator[None]:
+    """Let the layers make their boundaries of the summaries; after an error they are as they were.
+
+    Raises:
+        NotRestorable: one is no summary of what was learned.
+    """
+    before = [(layer, layer.summary, layer.bin_boundaries) for _, layer in pairs]
+    try:
+        for one, layer in pairs:
+            _learn(one, layer)
+        yield
+    except BaseException:
+        for layer, summary, boundaries in before:
+            layer.summary, layer.bin_boundaries = summary, boundaries
+        raise
+
+
+def _learn(one: StoredTensor, layer: Any) -> None:
+    try:
         layer.load_own_variables({"0": one.read()})
         layer.finalize_state()
+        bounds = layer.bin_boundaries
+        learned = bool(bounds) and all(map(isfinite, bounds)) and bounds == sorted(bounds)
+    except Exception as error:
+        raise NotRestorable(f"{one.path} is no summary for {layer.name!r}: {error}") from error
+    if not learned:
+        raise NotRestorable(
+            f"{one.path} makes the boundaries {bounds} for {layer.name!r}; expected numbers that "
+            f"grow: the layer was not adapted, or the file was changed"
+        )
 
 
 def _learns(layer: Any) -> bool:

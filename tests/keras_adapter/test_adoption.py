@@ -325,3 +325,30 @@ def test_boundaries_that_keras_2_learned_come_back(tmp_path: Path) -> None:
         assert len(report.matched) == 3
         assert into.layers[1].name in str(report.matched)
         assert np.allclose(right, into.predict(x, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "summary", [np.full((2, 5), np.nan), np.zeros((2, 0)), [[3, 2, 1], [1, 1, 1]]]
+)
+def test_a_summary_that_tells_no_boundaries_is_refused_and_the_model_left(
+    summary: Any, tmp_path: Path
+) -> None:
+    import h5py
+    import keras
+
+    inputs = keras.Input((1,))
+    bins = keras.layers.Discretization(num_bins=8)
+    coded = keras.layers.CategoryEncoding(num_tokens=9, output_mode="one_hot")(bins(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(coded))
+    bins.adapt(np.arange(100.0))
+    model.save_weights(tmp_path / "model.weights.h5")
+    with h5py.File(tmp_path / "model.weights.h5", "a") as file:
+        for name in ("layers/discretization/vars/0", "layers/dense/vars/1"):
+            file.pop(name, None)
+        file["layers/discretization/vars/0"] = np.asarray(summary, "float32")
+        file["layers/dense/vars/1"] = np.ones(1, "float32")
+    before = list(bins.bin_boundaries), [np.array(w) for w in model.get_weights()]
+    with pytest.raises(NotRestorable, match=r"discretization/vars/0 makes the boundaries"):
+        bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.weights.h5"), into=model)
+    assert bins.bin_boundaries == before[0]
+    assert all(map(np.array_equal, model.get_weights(), before[1]))
