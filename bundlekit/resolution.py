@@ -155,10 +155,10 @@ def _chosen(
         if len(fitting) > 1:
             raise ambiguous(key, fitting)
     chosen = {fitting[0].identity: given[key] for key, fitting in taken.items()}
-    called = Counter(name for name, _ in {(need.name, need.identity) for need in needs})
+    called = Counter(name for name, _ in {(need.short_name, need.identity) for need in needs})
     for need in needs:
-        alone = need.identity not in chosen and called[need.name] == 1
-        obj = _of_package(need, given) if alone else None
+        alone = need.identity not in chosen and called[need.short_name] == 1
+        obj = _of_package(need, given) if alone and need.module in (None, "__main__") else None
         if obj is not None:
             chosen[need.identity] = obj
     return chosen

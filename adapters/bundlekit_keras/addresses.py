@@ -111,7 +111,7 @@ def places(obj: Any) -> dict[str, Any]:
     """Give every object that stores variables by its place, in the order in which Keras walks."""
     import numpy as np
 
-    owners = list(_saveable_inside(obj))
+    owners = list(saved_inside(obj))
 
     def marker(number: int) -> Any:
         def mark(store: Any) -> None:
@@ -173,7 +173,7 @@ def saved_weights(obj: Any) -> bytes:
         return path.read_bytes()
 
 
-def _saveable_inside(obj: Any) -> Iterator[Any]:
+def saved_inside(obj: Any) -> Iterator[Any]:
     """Yield all objects inside that can save variables, by whatever way they are held."""
     seen: set[int] = set()
     pending = [obj]
@@ -189,4 +189,5 @@ def _saveable_inside(obj: Any) -> Iterator[Any]:
         elif hasattr(value, "save_own_variables") and not isinstance(value, type):
             yield value
             pending.extend(list(vars(value).values()))
-            pending.extend(getattr(value, "layers", None) or ())
+            if isinstance(value, require_keras().Model):
+                pending.extend(value.layers)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import BundleError, NotRestorable
 from bundlekit.warning import warn
-from bundlekit_keras import addresses, custom_objects, loading, older_places
+from bundlekit_keras import addresses, custom_objects, loading, older_places, pairing
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.keras_file import ASSETS
 
@@ -132,10 +132,10 @@ def _assets(payload: Payload) -> list[str]:
 def _owners(model: Any, stored: Stored, folders: set[str]) -> list[tuple[str, Any]]:
     if not folders:
         return []
-    modern = older_places.modern_places(folders)
-    groups = [one.group for one in stored.weights]
-    walked = older_places.walked(model, [*groups, *modern.values()])
-    places = walked or addresses.places(model)
+    modern = older_places.modern_places(folders, stored.places)
+    slots, _ = addresses.slots_of(model)
+    walk = pairing.walk_of(stored, model, slots, modern.values())
+    places = walk.found if walk else addresses.places(model)
     return [
         (folder, places[modern[folder]])
         for folder in sorted(folders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Description, Loss
@@ -45,6 +46,21 @@ _NO_PRODUCT = (
     ),
 )
 
+_PINNED = (
+    Loss(
+        what="training=False of an inner model",
+        why="Keras 3 hands the outer model's `training` on to it: its BatchNormalization and "
+        "Dropout layers, where they are not frozen, train along",
+    ),
+)
+
+_BY_STEP = (
+    Loss(
+        what="how BatchNormalization in TimeDistributed trains",
+        why="Keras 2 normalised all time steps together, Keras 3 each for itself",
+    ),
+)
+
 _SPARSE = (
     Loss(
         what="how repeated words train",
@@ -69,8 +85,9 @@ def describe(found: Route, *, resumes: bool = False) -> Description:
     embeds = any(node["class_name"] == "Embedding" for _, node in nodes.walk(found.config))
     if found.is_tf_keras:
         losses += (Loss(what="Keras 3", why=f"{found.reason}; it takes tf_keras"),)
-    elif writer.is_keras_2 and embeds:
-        losses += _SPARSE
+    elif writer.is_keras_2:
+        losses += _SPARSE if embeds else ()
+        losses += _of_training(found.config)
     if writer.is_keras_2 and resumes:
         losses += _of_optimizer(found)
     return Description(
@@ -80,6 +97,29 @@ def describe(found: Route, *, resumes: bool = False) -> Description:
         losses=losses,
         environment={writer.package: writer.version},
     )
+
+
+def _of_training(config: dict[str, Any]) -> tuple[Loss, ...]:
+    """Name what predicts as it did and trains in another way."""
+    found = [node for _, node in nodes.walk(config)]
+    pinned = any(
+        _trains_in_a_way(node) and '"training": false' in json.dumps(node.get("inbound_nodes"))
+        for node in found
+        if isinstance(node["config"], dict) and "layers" in node["config"]
+    )
+    by_step = any(
+        node["class_name"] == "TimeDistributed" and "BatchNormalization" in _classes(node)
+        for node in found
+    )
+    return (_PINNED if pinned else ()) + (_BY_STEP if by_step else ())
+
+
+def _trains_in_a_way(node: dict[str, Any]) -> bool:
+    return any("BatchNorm" in name or "Dropout" in name for name in _classes(node))
+
+
+def _classes(node: dict[str, Any]) -> set[str]:
+    return {inner["class_name"] for _, inner in nodes.walk(node)}
 
 
 def _of_optimizer(found: Route) -> tuple[Loss, ...]:

@@ -59,6 +59,7 @@ def load(
             target=getattr(target, "name", None),
         )
     with exclusive.building:
+        stored = _without_metrics(stored, target)
         slots, _ = addresses.slots_of(target)
         found = pairs(stored, target, slots, match)
         fitting = [(one, slot) for one, slot in found if _fits(one, slot)]
@@ -145,6 +146,14 @@ def _allowed(value: object) -> frozenset[str]:
             known=PARTIAL,
         )
     return frozenset(named)
+
+
+def _without_metrics(stored: Stored, target: Any) -> Stored:
+    """Leave out the running metrics that a model holds as attributes, which are no weights."""
+    metric = require_keras().metrics.Metric
+    names = {name for name, value in vars(target).items() if isinstance(value, metric)}
+    weights = tuple(one for one in stored.weights if one.path.partition("/")[0] not in names)
+    return replace(stored, weights=weights)
 
 
 def _fits(one: StoredTensor, slot: Slot) -> bool:

@@ -52,5 +52,33 @@ def reordered(
     return None if slots else found
 
 
+def owners(stored: Sequence[StoredTensor], weights: Sequence[StoredTensor]) -> list[str] | None:
+    """Give the paths of the weights that a state is for, in its order; `None` where none are told.
+
+    Keras 2 names an array after its variable: `Adam/dense/kernel/m`, later `Adam/m/dense/kernel`.
+    Numbers, such as the iterations, are left out.
+    """
+    paths: dict[tuple[str, ...], set[str]] = {}
+    for one in weights:
+        paths.setdefault(tuple((one.name or "").split("/")), set()).add(one.path)
+    found: dict[str, None] = {}
+    for one in stored:
+        if one.shape:
+            owner = one.slot_of or _owner((one.name or "").split("/"), paths)
+            if owner is None:
+                return None
+            found[owner] = None
+    return list(found) or None
+
+
+def _owner(steps: list[str], paths: Mapping[tuple[str, ...], set[str]]) -> str | None:
+    for named in (steps, steps[:-1]):
+        for start in range(1, len(named)):
+            found = paths.get(tuple(named[start:]), set())
+            if found:
+                return next(iter(found)) if len(found) == 1 else None
+    return None
+
+
 def _slot(one: StoredTensor) -> str:
     return re.sub(r"_\d+$", "", (one.name or "").rpartition("/")[2])

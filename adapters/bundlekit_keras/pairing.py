@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bundlekit.errors import NotRestorable, UnknownOption
-from bundlekit_keras import older_places
+from bundlekit_keras.backwards import Walk
 from bundlekit_keras.legacy import layer_name
 from bundlekit_keras.numbered import natural, ranked
 from bundlekit_keras.stored import TOP
@@ -55,14 +55,53 @@ def pairs(stored: Stored, target: Any, slots: Sequence[Slot], match: str) -> Pai
     return _by_layer(stored, target, slots) if stored.by_layer else _by_path(stored, target, slots)
 
 
+def walk_of(
+    stored: Stored, target: Any, slots: Sequence[Slot], others: Iterable[str] = ()
+) -> Walk | None:
+    """Give the way of Keras 2.13 to 2.15 through a model, where its file shows that it was taken.
+
+    Args:
+        stored: the file.
+        target: the live model or layer.
+        slots: its weights.
+        others: places of what is no weight.
+
+    Raises:
+        NotRestorable: it was, and does not tell the order of the layers.
+    """
+    if any(one.name for one in stored.weights):
+        return None  # they told no names
+    everything = len(stored.weights) == len(slots)
+    if everything and len(_exact(stored, slots)) == len(slots):
+        return None
+    walk = Walk(target, [*(one.group for one in stored.weights), *others])
+    everything = everything and len(_along(walk, stored, slots)) == len(slots)
+    if not (walk.is_told or (walk.is_likely and everything)):
+        return None
+    if walk.is_ambiguous:
+        raise NotRestorable(
+            f"the file does not tell which layer of {getattr(target, 'name', target)!r} is which: "
+            f"Keras 2 numbered them by the places of their lists, and layers that are alike stand "
+            f"in front of a list; save the weights with the Keras that wrote them as .h5 or as a "
+            f"checkpoint, which hold names"
+        )
+    return walk
+
+
 def _by_path(stored: Stored, target: Any, slots: Sequence[Slot]) -> Pairs:
-    walked = older_places.walked(target, (one.group for one in stored.weights))
-    if walked:
-        at = {place: id(owner) for place, owner in walked.items()}
-        there = [one for one in stored.weights if one.group in at]
-        by_owner = {(id(slot.owner), slot.key): slot for slot in slots}
-        pairs = [(one, by_owner.get((at[one.group], one.key))) for one in there]
-        return [(one, slot) for one, slot in pairs if slot is not None]
+    walk = walk_of(stored, target, slots)
+    return _along(walk, stored, slots) if walk else _exact(stored, slots)
+
+
+def _along(walk: Walk, stored: Stored, slots: Sequence[Slot]) -> Pairs:
+    by_owner = {(id(slot.owner), slot.key): slot for slot in slots}
+    found = (
+        (one, by_owner.get((id(walk.found.get(one.group)), one.key))) for one in stored.weights
+    )
+    return [(one, slot) for one, slot in found if slot is not None]
+
+
+def _exact(stored: Stored, slots: Sequence[Slot]) -> Pairs:
     exact = _joined(stored.weights, slots, lambda one: (one.group, one.key))
     rest = _left(stored.weights, slots, exact)
     # What was private in one release of Keras is public in another.
@@ -145,10 +184,10 @@ def _named(
 
 
 def _ranked(names: Iterable[str]) -> dict[str, tuple[str, int]]:
-    """Rank names; a functional model that Keras 2 called `model` is `functional` today."""
+    """Rank names by their numbers; what Keras 2 called `model` is `functional` today."""
     return {
         name: ("functional" if base == "model" else base, rank)
-        for name, (base, rank) in ranked(names).items()
+        for name, (base, rank) in ranked(sorted(names, key=natural)).items()
     }
 
 

@@ -11,11 +11,12 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import NotRestorable
-from bundlekit_keras import addresses, older_places
+from bundlekit_keras import addresses, pairing
 from bundlekit_keras.framework import require_keras
+from bundlekit_keras.numbered import natural, ranked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from bundlekit_keras.stored import Stored, StoredTensor
 
@@ -31,15 +32,38 @@ def summaries(stored: Stored, taken: Collection[int], target: Any) -> Summaries:
         target: the live model.
     """
     left = [one for one in stored.weights if id(one) not in taken and _is_summary(one)]
+    if stored.by_layer:
+        left = [one for one in left if (one.name or "").rpartition("/")[2] == "summary"]
     if not left:
         return []
-    if stored.by_layer:
-        learning = [layer for layer in getattr(target, "layers", ()) if _learns(layer)]
-        return list(zip(left, learning, strict=True)) if len(left) == len(learning) else []
-    groups = [one.group for one in stored.weights]
-    places = older_places.walked(target, groups) or addresses.places(target)
+    if not stored.by_layer:
+        slots, _ = addresses.slots_of(target)
+        walk = pairing.walk_of(stored, target, slots)
+        places: Mapping[str, Any] = walk.found if walk else addresses.places(target)
+    else:
+        places = _by_layer(stored, left, list(getattr(target, "layers", ())))
     pairs = ((one, places.get(one.group)) for one in left)
     return [(one, layer) for one, layer in pairs if _learns(layer)]
+
+
+def _by_layer(
+    stored: Stored, left: Sequence[StoredTensor], layers: Sequence[Any]
+) -> Mapping[str, Any]:
+    """Give the layers by the groups of a file: by position, by name, or by the number in a name."""
+    if stored.by_position:
+        same = len(stored.layers) == len(layers)
+        return dict(zip(stored.layers, layers, strict=True)) if same else {}
+    named = {layer.name: layer for layer in layers if _learns(layer)}
+    groups = [one.group for one in left]
+    if set(groups) <= set(named):
+        return named
+    ranks = ranked(sorted(named, key=natural))
+    by_rank = {rank: named[name] for name, rank in ranks.items()}
+    return {
+        group: by_rank.get(rank)
+        for group, rank in ranked(sorted(groups, key=natural)).items()
+        if len(groups) == len(named)
+    }
 
 
 @contextmanager

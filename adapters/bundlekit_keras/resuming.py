@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras import addresses, optimizer_state, optimizer_v2, variables
+from bundlekit_keras import addresses, backwards, optimizer_state, optimizer_v2, variables
 from bundlekit_keras.addresses import Slot
 from bundlekit_keras.framework import require_keras
 
@@ -41,9 +41,24 @@ def state_of(
     trained = variables.trained_paths(target)
     if stored.trained is not None and trained is not None and stored.trained != tuple(trained):
         return [], "left out: it was made for other variables than the model trains"
-    arrays = _by_variable(stored.optimizer, target, weights)
+    paths = {id(slot.value): one.path for one, slot in weights}
+    trains = [paths.get(id(variable)) for variable in target.trainable_variables]
+    if None in trains:
+        return [], "left out: not all variables that the model trains are those of the file"
+    named = any(one.name for one in (*stored.weights, *stored.optimizer))
+    if not named and backwards.reorders(addresses.saved_inside(target)):
+        return [], "left out: Keras 2 may have listed the layers in another order"
+    arrays = _by_variable(stored.optimizer, target, trains)
     if arrays is None:
         return [], "left out: Keras 3 has no optimizer that keeps such a state"
+    owners = optimizer_v2.owners(arrays, stored.weights)
+    shaped = [
+        path
+        for path, variable in zip(trains, target.trainable_variables, strict=True)
+        if variable.shape
+    ]
+    if owners is not None and owners != shaped:
+        return [], "left out: it was made for other variables than the model trains"
     groups: dict[str, list[StoredTensor]] = {}
     for one in arrays:
         groups.setdefault(one.group, []).append(one)
@@ -80,15 +95,13 @@ def _not_those(arrays: Sequence[StoredTensor], own: Sequence[Slot], optimizer: A
 
 
 def _by_variable(
-    arrays: Sequence[StoredTensor], target: Any, weights: Sequence[tuple[StoredTensor, Slot]]
+    arrays: Sequence[StoredTensor], target: Any, trains: Sequence[str | None]
 ) -> Sequence[StoredTensor] | None:
     if not optimizer_v2.is_one(arrays):
         return arrays
     if isinstance(target.optimizer, require_keras().optimizers.Nadam):
         return None  # it had another schedule for its momentum
-    rank = {id(variable): index for index, variable in enumerate(target.trainable_variables)}
-    ranks = {one.path: rank[id(slot.value)] for one, slot in weights if id(slot.value) in rank}
-    return optimizer_v2.reordered(arrays, ranks)
+    return optimizer_v2.reordered(arrays, {path: rank for rank, path in enumerate(trains) if path})
 
 
 def _all_variables(optimizer: Any) -> list[Slot]:

@@ -54,6 +54,8 @@ class Stored:
     """What the optimizer is, where the file says so: its config, a class, or a name made of one."""
     trained: tuple[str, ...] | None = None
     """The paths of the variables that the optimizer was made for, where the file says so."""
+    places: tuple[str, ...] = ()
+    """By structure: where the weights are, as the file calls it."""
     layers: tuple[str, ...] = ()
     """By layer: the names of all layers, those without weights too, in the model's order."""
     by_position: bool = False
@@ -123,7 +125,13 @@ def _structural(files: list[Any], what: str) -> Stored:
     tensors = [replace(one, group=modern[one.group]) for one in ordered]
     optimizer = tuple(one for one in tensors if _first(one.group) == "optimizer")
     weights = tuple(one for one in tensors if _first(one.group) not in ("optimizer", "metrics"))
-    return Stored(by_layer=False, weights=weights, optimizer=optimizer, optimizer_kind=kind)
+    return Stored(
+        by_layer=False,
+        weights=weights,
+        optimizer=optimizer,
+        optimizer_kind=kind,
+        places=tuple(dict.fromkeys(one.group for one in ordered)),
+    )
 
 
 def _holders(file: Any) -> Iterator[tuple[str, str | None, Any]]:

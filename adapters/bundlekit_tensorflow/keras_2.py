@@ -172,7 +172,7 @@ def _of_today(config: Buffer) -> bytes:
     """Call the modules of Keras 2.12 as later releases do: what is not public is below `src`."""
 
     def moved(node: dict[str, Any]) -> dict[str, Any]:
-        module = node.get("module")
+        module = node.get("module") if {"class_name", "config"} <= node.keys() else None
         if isinstance(module, str) and module.startswith("keras.") and not _is_public(module):
             node["module"] = "keras.src." + module.removeprefix("keras.").removeprefix("src.")
         return node

@@ -252,6 +252,15 @@ class TestARegisteredNameForAPlainOne:
         error = missing(asked(self.ONE, registered={"acme>A": cls("A", "x", "three")}))
         assert error.missing == (self.ONE,)
 
+    def test_a_class_of_another_module_is_not_it(self) -> None:
+        plain = Need(name="A", class_name="A", module="plain", qualname="A", where=("c",))
+        right = cls("A", "x", "beta")
+        with pytest.raises(MissingCustomObjects, match="A, object from plain:A"):
+            resolve([asked(plain)], {"beta>A": right}, Trust())
+        both = Need(name="beta>A", class_name="A", module="__main__", qualname="A", where=("d",))
+        with pytest.raises(MissingCustomObjects, match="A, object from __main__:A"):
+            resolve([asked(self.ONE, both)], {"beta>A": right}, Trust())
+
 
 @pytest.mark.parametrize(("kind", "given"), [("layer", len), ("layer", 3), ("function", 3)])
 def test_what_is_given_must_be_a_class_or_a_function(kind: str, given: Any) -> None:

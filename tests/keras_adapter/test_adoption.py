@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 import bundlekit
-from bundlekit import Damaged, LimitExceeded, NotABundle, NotRestorable, Refused, TooNew
+from bundlekit import (
+    Damaged,
+    IncompleteLoad,
+    LimitExceeded,
+    NotABundle,
+    NotRestorable,
+    Refused,
+    TooNew,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -352,3 +360,85 @@ def test_a_summary_that_tells_no_boundaries_is_refused_and_the_model_left(
         bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.weights.h5"), into=model)
     assert bins.bin_boundaries == before[0]
     assert all(map(np.array_equal, model.get_weights(), before[1]))
+
+
+def test_boundaries_go_by_the_names_of_their_layers(tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    def made(framework: Any, *names: str) -> Any:
+        inputs = [framework.Input((1,), name=f"in_{name}") for name in names]
+        layers = [framework.layers.Discretization(num_bins=3, name=name) for name in names]
+        return framework.Model(inputs, [layer(x) for layer, x in zip(layers, inputs, strict=True)])
+
+    old = made(tf_keras, "age", "income")
+    for name, scale in (("age", 1.0), ("income", 100.0)):
+        old.get_layer(name).adapt(scale * np.arange(1.0, 7.0).reshape(-1, 1))
+    old.save_weights(tmp_path / "old.h5")
+    new = made(keras, "income", "age")
+    bundlekit.unbundle(bundlekit.adopt(tmp_path / "old.h5"), into=new)
+    assert max(new.get_layer("age").bin_boundaries) < 10
+    assert min(new.get_layer("income").bin_boundaries) > 50
+
+
+def test_a_kernel_is_no_summary(tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    inputs = tf_keras.Input((2,))
+    old = tf_keras.Model(inputs, tf_keras.layers.Dense(2, use_bias=False, name="head")(inputs))
+    old.save_weights(tmp_path / "old.h5")
+    inputs = keras.Input((1,))
+    bins = keras.layers.Discretization(num_bins=3)
+    coded = keras.layers.CategoryEncoding(num_tokens=3, output_mode="one_hot")(bins(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(coded))
+    bins.adapt(np.arange(30.0))
+    before = list(bins.bin_boundaries)
+    with pytest.raises(IncompleteLoad, match="none of the stored weights"):
+        bundlekit.unbundle(bundlekit.adopt(tmp_path / "old.h5"), into=model, allow_partial=True)
+    assert bins.bin_boundaries == before
+
+
+def test_a_mask_that_keras_3_loses_takes_tf_keras(tmp_path: Path) -> None:
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(1)
+    layers = tf_keras.layers
+    source, target = (tf_keras.Input((None,), dtype="int32") for _ in range(2))
+    state = layers.LSTM(4, return_state=True)(layers.Embedding(9, 3, mask_zero=True)(source))[1:]
+    decoded = layers.LSTM(4)(layers.Embedding(9, 3, mask_zero=True)(target), initial_state=state)
+    old = tf_keras.Model([source, target], layers.Dense(2)(decoded))
+    x = [np.array([[1, 2, 3, 0]], "int32"), np.array([[4, 5, 0, 0]], "int32")]
+    right = old.predict(x, verbose=0)
+    old.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+        old.save(tmp_path / "model.h5")
+    for name in ("model.keras", "model.h5"):
+        with pytest.warns(bundlekit.BundleWarning, match="Keras 3 loses the mask"):
+            new = bundlekit.unbundle(bundlekit.adopt(tmp_path / name))
+        assert np.allclose(new.predict(x, verbose=0), right, atol=1e-6)
+
+
+def test_what_trains_in_another_way_is_declared(tmp_path: Path) -> None:
+    import tf_keras
+
+    layers = tf_keras.layers
+    inner = tf_keras.Sequential([layers.Input((3, 2)), layers.BatchNormalization()])
+    inputs = tf_keras.Input((3, 2))
+    for name, outputs in (
+        ("pinned", inner(inputs, training=False)),
+        ("by_step", layers.TimeDistributed(layers.BatchNormalization())(inputs)),
+        ("plain", layers.BatchNormalization()(inner(inputs))),
+    ):
+        tf_keras.Model(inputs, outputs).save(tmp_path / f"{name}.keras")
+    whats = {
+        name: {loss.what for loss in bundlekit.adopt(tmp_path / f"{name}.keras").manifest.losses}
+        - {"random states"}
+        for name in ("pinned", "by_step", "plain")
+    }
+    assert whats == {
+        "pinned": {"training=False of an inner model"},
+        "by_step": {"how BatchNormalization in TimeDistributed trains"},
+        "plain": set(),
+    }

@@ -101,12 +101,53 @@ def dense(framework: Any) -> Any:
     return framework.layers.Dense(4, use_bias=False)
 
 
+def by_key(framework: Any) -> Any:
+    """Give a model with a dict whose keys are not in order."""
+
+    class ByKey(framework.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heads = {"value": dense(framework), "policy": dense(framework)}
+            self.out = dense(framework)
+
+        def call(self, x: Any) -> Any:
+            return self.out(self.heads["value"](x) - 2.0 * self.heads["policy"](x))
+
+    return called(ByKey())
+
+
+def at_once(framework: Any) -> Any:
+    return listed(framework, later=False)
+
+
+def appended(framework: Any) -> Any:
+    return listed(framework, later=True)
+
+
+def listed(framework: Any, *, later: bool) -> Any:
+    class Listed(framework.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = [] if later else [dense(framework), dense(framework)]
+            self.final = dense(framework)
+            if later:
+                for _ in range(2):
+                    self.blocks.append(dense(framework))
+
+        def call(self, x: Any) -> Any:
+            for block in self.blocks:
+                x = block(x)
+            return self.final(x)
+
+    return called(Listed())
+
+
 def called(model: Any) -> Any:
     model(X)
     return model
 
 
-@pytest.mark.parametrize("made", [attributes, early, late, containers])
+@pytest.mark.parametrize("made", [attributes, early, late, containers, by_key, at_once])
 @pytest.mark.parametrize("name", ["model.weights.h5", "old.h5", "prefix"])
 def test_layers_of_subclassed_models(made: Callable[..., Any], name: str, tmp_path: Path) -> None:
     import keras
@@ -118,7 +159,7 @@ def test_layers_of_subclassed_models(made: Callable[..., Any], name: str, tmp_pa
     assert np.allclose(old(X), new(X), atol=1e-6)
 
 
-@pytest.mark.parametrize("made", [attributes, early, late, containers])
+@pytest.mark.parametrize("made", [attributes, early, late, containers, by_key, at_once])
 def test_those_of_keras_3_are_where_it_puts_them(made: Callable[..., Any], tmp_path: Path) -> None:
     import keras
 
@@ -126,6 +167,100 @@ def test_those_of_keras_3_are_where_it_puts_them(made: Callable[..., Any], tmp_p
     old.save_weights(tmp_path / "model.weights.h5")
     assert bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.weights.h5"), into=new).complete
     assert np.array_equal(old(X), new(X))
+
+
+@pytest.mark.parametrize("name", ["old.h5", "prefix"])
+def test_names_and_paths_tell_what_was_appended(name: str, tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    old, new = appended(tf_keras), appended(keras)
+    old.save_weights(tmp_path / name, **({"save_format": "tf"} if name == "prefix" else {}))
+    assert bundlekit.unbundle(bundlekit.adopt(tmp_path / name), into=new).complete
+    assert np.allclose(old(X), new(X), atol=1e-6)
+
+
+def test_what_may_have_been_appended_is_not_guessed(tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    appended(tf_keras).save_weights(tmp_path / "model.weights.h5")
+    new = appended(keras)
+    before = new.get_weights()
+    with pytest.raises(bundlekit.NotRestorable, match="does not tell which layer of 'listed"):
+        bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.weights.h5"), into=new)
+    assert all(map(np.array_equal, before, new.get_weights()))
+
+
+def test_a_file_of_keras_3_is_not_taken_for_an_older_one(tmp_path: Path) -> None:
+    import keras
+
+    late(keras).save_weights(tmp_path / "model.weights.h5")
+    adopted = bundlekit.adopt(tmp_path / "model.weights.h5")
+    with pytest.raises(bundlekit.IncompleteLoad, match="none of the stored weights"):
+        bundlekit.unbundle(adopted, into=early(keras))
+    grown = chain(keras, "zeta", "out", "proj", "adapter", "bottleneck")
+    with pytest.raises(bundlekit.IncompleteLoad, match="2 missing"):
+        bundlekit.unbundle(adopted, into=grown)
+
+
+def test_an_attribute_called_layers_is_anybodys(tmp_path: Path) -> None:
+    import keras
+
+    class Encoder(keras.layers.Layer):
+        def __init__(self, layers: Any) -> None:
+            super().__init__(name="encoder")
+            self.layers = layers
+            self.inner = dense(keras)
+
+        def build(self, shape: Any) -> None:
+            self.inner.build(shape)
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x)
+
+    for layers in (["conv", "dense"], {"a": dense(keras)}, 3, len):
+        old, new = (called(keras.Sequential([Encoder(layers)])) for _ in range(2))
+        old.save_weights(tmp_path / "model.weights.h5")
+        bundlekit.unbundle(bundlekit.adopt(tmp_path / "model.weights.h5"), into=new)
+        assert np.array_equal(old(X), new(X))
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "prefix"])
+def test_running_metrics_that_a_model_holds_are_no_weights(name: str, tmp_path: Path) -> None:
+    import keras
+    import tf_keras
+
+    def made(framework: Any) -> Any:
+        class Tracking(framework.Model):
+            def __init__(self) -> None:
+                super().__init__()
+                self.zeta = dense(framework)
+                self.beta = dense(framework)
+                self.total_loss_tracker = framework.metrics.Mean(name="total")
+                self.another = framework.metrics.Mean(name="another")
+
+            def call(self, x: Any) -> Any:
+                return self.zeta(self.beta(x))
+
+        return called(Tracking())
+
+    old, new = made(tf_keras), made(keras)
+    old.total_loss_tracker.update_state(2.0)
+    old.save_weights(tmp_path / name, **({"save_format": "tf"} if name == "prefix" else {}))
+    assert bundlekit.unbundle(bundlekit.adopt(tmp_path / name), into=new).complete
+    assert np.allclose(old(X), new(X), atol=1e-6)
+
+
+def test_gaps_are_closed_between_layers_with_weights_alone() -> None:
+    layers = "_layer_checkpoint_dependencies"
+    lookups = [f"{layers}/string_lookup_1", f"{layers}/string_lookup_2"]
+    weighted = [f"{layers}/dense", f"{layers}/dense_2"]
+    found = older_places.modern_places([*lookups, *weighted], weighted)
+    assert list(found.values()) == [
+        *("layers/string_lookup_1", "layers/string_lookup_2"),
+        *("layers/dense", "layers/dense_1"),
+    ]
 
 
 @pytest.mark.parametrize("of_keras_2", [True, False])

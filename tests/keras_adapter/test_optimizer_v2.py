@@ -106,6 +106,55 @@ def test_what_the_file_never_held_is_declared(tmp_path: Path) -> None:
     assert int(bundlekit.unbundle(adopted).optimizer.iterations) == 0
 
 
+@pytest.mark.parametrize("name", ["old.h5", "prefix"])
+@pytest.mark.parametrize("legacy", [True, False])
+def test_the_state_of_one_variable_is_not_that_of_another(
+    name: str, legacy: bool, tmp_path: Path
+) -> None:
+    import keras
+    import tf_keras
+
+    def made(framework: Any, optimizer: Any, frozen: str) -> Any:
+        names = ("one", "two", "three")
+        dense = [framework.layers.Dense(4, use_bias=False, name=name) for name in names]
+        model = framework.Sequential([framework.layers.Input((4,)), *dense])
+        model.get_layer(frozen).trainable = False
+        model.compile(optimizer, "mse")
+        model.train_on_batch(X, Y)
+        return model
+
+    optimizers = tf_keras.optimizers.legacy if legacy else tf_keras.optimizers
+    old = made(tf_keras, optimizers.Adam(), "two")
+    if name == "prefix":
+        old.save_weights(tmp_path / name, save_format="tf")
+    else:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+            old.save(tmp_path / name)
+    adopted = bundlekit.adopt(tmp_path / name)
+    same, other = (made(keras, "adam", frozen) for frozen in ("two", "three"))
+    assert bundlekit.unbundle(adopted, into=same).optimizer == "restored"
+    report = bundlekit.unbundle(adopted, into=other)
+    assert report.optimizer == "left out: it was made for other variables than the model trains"
+
+
+def test_a_part_of_the_weights_brings_no_state(tmp_path: Path) -> None:
+    import keras
+
+    old = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(4)])
+    old.compile("adam", "mse")
+    old.train_on_batch(X, Y)
+    old.save_weights(tmp_path / "model.weights.h5")
+    wide = [keras.layers.Dense(4) for _ in range(2)]
+    grown = keras.Sequential([keras.layers.Input((4,)), *wide])
+    grown.compile("adam", "mse")
+    adopted = bundlekit.adopt(tmp_path / "model.weights.h5")
+    report = bundlekit.unbundle(adopted, into=grown, allow_partial=True)
+    assert report.optimizer == (
+        "left out: not all variables that the model trains are those of the file"
+    )
+
+
 def array(name: str) -> StoredTensor:
     return StoredTensor(
         path=name, group="", key=name, shape=(), dtype="float32", read=lambda: None, name=name

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bundlekit_keras import nodes
 from bundlekit_keras.legacy import operations
 from bundlekit_keras.legacy.refusing import malformed, not_expressible
 from bundlekit_keras.nodes import Place
@@ -63,9 +64,10 @@ def connect(config: dict[str, Any], era: Era, place: Place) -> None:
     ]
     if old:
         _renumber(config, layers, [layer["inbound_nodes"] for layer, _ in old])
+    masks = bool(old) and _makes_masks(config)
     for layer, here in old:
         layer["inbound_nodes"] = [
-            _call(call, layers, layer, here) if is_old_call(call) else call
+            _call(call, layers, layer, here, masks=masks) if is_old_call(call) else call
             for call in layer["inbound_nodes"]
         ]
     if era.keras_2:
@@ -103,10 +105,28 @@ def _is_tensor(value: object) -> bool:
     )
 
 
+def _makes_masks(config: object) -> bool:
+    """Tell whether a layer in a config says which steps of a sequence are none."""
+    return any(
+        node["class_name"] == "Masking"
+        or (isinstance(node["config"], dict) and bool(node["config"].get("mask_zero")))
+        for _, node in nodes.walk(config)
+    )
+
+
 def _call(
-    call: object, layers: Mapping[str, object], layer: Mapping[str, Any], place: Place
+    call: object,
+    layers: Mapping[str, object],
+    layer: Mapping[str, Any],
+    place: Place,
+    *,
+    masks: bool,
 ) -> dict[str, Any]:
-    """Turn a call of Keras 2 into arguments."""
+    """Turn a call of Keras 2 into arguments.
+
+    Raises:
+        NotRestorable: Keras 3 would call the layer in another way.
+    """
     kwargs: dict[str, Any] = {}
 
     def first(leaf: list[Any]) -> object:
@@ -133,6 +153,10 @@ def _call(
         elif layer.get("class_name") in _WITH_STATES and argument:
             named["initial_state"] = argument[1:]
             argument = argument[0]
+    if masks and layer.get("class_name") in _WITH_STATES and named.get("initial_state"):
+        raise not_expressible(
+            place, "the call", "initial_state", "given", "Keras 3 loses the mask of the sequence"
+        )
     if layer.get("class_name") in _WITH_STATES and named.pop("constants", None) is not None:
         raise not_expressible(
             place, "the call", "constants", kwargs["constants"], "Keras 3 gives cells no constants"
