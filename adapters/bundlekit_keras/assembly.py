@@ -6,6 +6,7 @@ stored array has to find its variable and every variable its array, or there is 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,7 @@ def require_places(model: Any, stored: Stored, payload: Payload) -> None:
 
 
 def load_assets(model: Any, stored: Stored, payload: Payload) -> None:
-    """Let the layers of a model load what is stored of them as files.
+    """Let the layers of a model load what is stored of them as files; all of it, or nothing.
 
     Raises:
         NotRestorable: a layer refuses, or none is there for a file.
@@ -113,15 +114,25 @@ def load_assets(model: Any, stored: Stored, payload: Payload) -> None:
     assets = _assets(payload)
     require_places(model, stored, payload)
     folders = {path.removeprefix(ASSETS).rpartition("/")[0] for path in assets}
-    for folder, owner in _owners(model, stored, folders):
-        with TemporaryDirectory(prefix="bundlekit-") as scratch:
+    with TemporaryDirectory(prefix="bundlekit-") as scratch:
+        loaded: list[tuple[Any, Path]] = []
+        for number, (folder, owner) in enumerate(_owners(model, stored, folders)):
+            new, before = Path(scratch, f"{number}"), Path(scratch, f"{number}-before")
+            new.mkdir()
+            before.mkdir()
             for path in assets:
                 parent, _, name = path.removeprefix(ASSETS).rpartition("/")
                 if parent == folder:
-                    Path(scratch, name).write_bytes(payload.read(path))
+                    Path(new, name).write_bytes(payload.read(path))
+            with suppress(Exception):  # it may have none yet
+                owner.save_assets(before)
+            loaded.append((owner, before))
             try:
-                owner.load_assets(scratch)
+                owner.load_assets(new)
             except Exception as error:
+                for other, kept in loaded:
+                    if any(kept.iterdir()):
+                        other.load_assets(kept)
                 raise failed(payload, error) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.pairing import pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bundlekit_keras.addresses import Slot
     from bundlekit_keras.quantiles import Summaries
@@ -34,6 +35,7 @@ def load(
     match: str = "path",
     allow_partial: object = False,
     optimizer: bool = True,
+    then: Callable[[Any], None] = lambda _: None,
 ) -> LoadReport:
     """Load what is stored into a model; where this raises, the model is as it was.
 
@@ -44,6 +46,7 @@ def load(
         allow_partial: which faults pass: some of `missing`, `unexpected`, `mismatched`, or `True`
             for all of them.
         optimizer: whether to restore the state of a compiled target's optimizer.
+        then: is given the target once its weights are loaded; they are taken back if it fails.
 
     Raises:
         IncompleteLoad: something was not matched and that was not allowed; or nothing was.
@@ -67,8 +70,9 @@ def load(
         report = _report(stored, slots, found, fitting, learned)
         _require(report, allowed, match, target)
         state, said = resuming.state_of(stored, target, found) if optimizer else ([], "left alone")
-        with quantiles.loaded(learned):
-            _assign([(slot, one.read()) for one, slot in fitting] + state)
+        values = [(slot, one.read()) for one, slot in fitting] + state
+        with quantiles.loaded(learned), _assigned(values):
+            then(target)
     return replace(report, optimizer=said)
 
 
@@ -110,14 +114,13 @@ def load_into(
             target=type(target).__name__,
         )
     before(target)
-    report = load(
+    return load(
         stored,
         target,
         match=str(options.get("match", "path")),
         allow_partial=options.get("allow_partial", False),
+        then=after,
     )
-    after(target)
-    return report
 
 
 def require_target(options: Mapping[str, object]) -> None:
@@ -216,24 +219,29 @@ def _require(report: LoadReport, allowed: frozenset[str], match: str, target: An
         )
 
 
-def _assign(values: list[tuple[Slot, Any]]) -> None:
-    """Assign all values, or put back what was there."""
+@contextmanager
+def _assigned(values: list[tuple[Slot, Any]]) -> Iterator[None]:
+    """Assign all values; put back what was there, if that or what follows fails."""
     keras = require_keras()
     by_owner: dict[int, list[tuple[Slot, Any]]] = {}
     for slot, value in values:
         by_owner.setdefault(id(slot.owner), []).append((slot, value))
     before: list[tuple[Any, dict[str, Any]]] = []
     try:
-        for own in by_owner.values():
-            owner = own[0][0].owner
-            now = addresses.values_of(owner)
-            kept = {key: keras.ops.convert_to_numpy(value).copy() for key, value in now.items()}
-            before.append((owner, kept))
-            owner.load_own_variables({**kept, **{slot.key: value for slot, value in own}})
-    except Exception as error:
+        try:
+            for own in by_owner.values():
+                owner = own[0][0].owner
+                now = addresses.values_of(owner)
+                kept = {key: keras.ops.convert_to_numpy(value).copy() for key, value in now.items()}
+                before.append((owner, kept))
+                owner.load_own_variables({**kept, **{slot.key: value for slot, value in own}})
+        except Exception as error:
+            raise NotRestorable(
+                f"the model refuses what is stored, and is as it was: {innermost(error)}",
+                cause=str(error),
+            ) from error
+        yield
+    except BaseException:
         for owner, kept in before:
             owner.load_own_variables(kept)
-        raise NotRestorable(
-            f"the model refuses what is stored, and is as it was: {innermost(error)}",
-            cause=str(error),
-        ) from error
+        raise

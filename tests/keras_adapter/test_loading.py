@@ -300,3 +300,33 @@ def test_weights_of_tf_keras_are_a_checkpoint(x: Any, tmp_path: Path) -> None:
     expected = old.predict(x, verbose=0)
     assert np.array_equal(again.predict(x, verbose=0), expected)
     assert np.allclose(new.predict(x, verbose=0), expected, atol=1e-6)
+
+
+def test_a_vocabulary_that_is_refused_leaves_the_model_as_it_was(tmp_path: Path) -> None:
+    import zipfile
+
+    import keras
+
+    def made(words: list[str]) -> Any:
+        inputs = keras.Input((1,), dtype="string")
+        first, second = (keras.layers.StringLookup(max_tokens=4) for _ in range(2))
+        for lookup in (first, second):
+            lookup.adapt(words)
+        embedded = keras.layers.Embedding(4, 2)(first(inputs) + second(inputs))
+        return keras.Model(inputs, embedded)
+
+    made(["a", "b", "c"]).save(tmp_path / "model.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "model.keras") as archive,
+        zipfile.ZipFile(tmp_path / "hostile.keras", "w") as other,
+    ):
+        for name in archive.namelist():
+            twice = name.endswith("string_lookup_1/vocabulary.txt")
+            other.writestr(name, b"[UNK]\na\na" if twice else archive.read(name))
+    model = made(["x", "y"])
+    lookups = [layer for layer in model.layers if isinstance(layer, keras.layers.StringLookup)]
+    before = [lookup.get_vocabulary() for lookup in lookups], model.get_weights()
+    with pytest.raises(bundlekit.NotRestorable, match="could not rebuild"):
+        bundlekit.unbundle(bundlekit.adopt(tmp_path / "hostile.keras"), into=model)
+    assert [lookup.get_vocabulary() for lookup in lookups] == before[0]
+    assert all(map(np.array_equal, model.get_weights(), before[1]))

@@ -122,16 +122,21 @@ ALIASES: Mapping[str, frozenset[str]] = {
 }
 """What a text may say besides the names of classes and functions."""
 
-_LOSSES_CALLED_OTHERWISE = {
+_BOTH_CALLED_OTHERWISE = {
     **{name.upper(): name for name in ("mse", "mae", "mape", "msle")},
     **dict.fromkeys(("KLD", "kld", "kullback_leibler_divergence"), "kl_divergence"),
-    **dict.fromkeys(("logcosh", "LogCosh"), "log_cosh"),
-    "huber_loss": "huber",
     "cosine_proximity": "cosine_similarity",
 }
 CALLED_OTHERWISE: Mapping[str, Mapping[str, str]] = {
-    "loss": _LOSSES_CALLED_OTHERWISE,
-    "metric": _LOSSES_CALLED_OTHERWISE,
+    "loss": {
+        **_BOTH_CALLED_OTHERWISE,
+        **dict.fromkeys(("logcosh", "LogCosh"), "log_cosh"),
+        "huber_loss": "huber",
+    },
+    "metric": {
+        **_BOTH_CALLED_OTHERWISE,
+        **dict.fromkeys(("logcosh", "log_cosh"), "LogCoshError"),
+    },
 }
 """What a text said in Keras 2, and what it is called today."""
 
