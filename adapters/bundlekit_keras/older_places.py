@@ -23,18 +23,19 @@ _OLD_LAYERS = "_layer_checkpoint_dependencies"
 """What Keras 2.12 called the layers of a model."""
 
 
-def modern_places(places: Iterable[str], weighted: Iterable[str] | None = None) -> dict[str, str]:
+def modern_places(places: Iterable[str], listed: Iterable[str] | None = None) -> dict[str, str]:
     """Give the places of Keras 2.12's files as later releases call them, by what they are called.
 
     Other places stay as they are.
 
     Args:
         places: of layers, or of what is inside of them.
-        weighted: the places that hold weights, where others are asked for as well.
+        listed: all places of layers in the file of weights, those without weights too, where
+            `places` are not these: their numbers tell the gaps.
     """
     split = {place: place.split("/") for place in places}
     siblings: dict[tuple[str, ...], set[str]] = {}
-    for steps in split.values() if weighted is None else (place.split("/") for place in weighted):
+    for steps in split.values() if listed is None else (place.split("/") for place in listed):
         for index, step in enumerate(steps[:-1]):
             if step == _OLD_LAYERS:
                 siblings.setdefault(tuple(steps[: index + 1]), set()).add(steps[index + 1])
@@ -58,8 +59,7 @@ def renamed(members: Mapping[str, Buffer]) -> Mapping[str, Buffer]:
     with hdf5.opened(members[WEIGHTS], WEIGHTS) as file:
         old: list[str] = []
         file.visit(lambda place: old.append(place) if place.endswith(f"/{VARIABLES}") else None)
-        weighted = [place.removesuffix(f"/{VARIABLES}") for place in old if len(file[place])]
-        places = modern_places((place.removesuffix(f"/{VARIABLES}") for place in old), weighted)
+        places = modern_places(place.removesuffix(f"/{VARIABLES}") for place in old)
         if all(place == modern for place, modern in places.items()):
             return members
         target = io.BytesIO()
@@ -75,7 +75,7 @@ def renamed(members: Mapping[str, Buffer]) -> Mapping[str, Buffer]:
             for path in members
             if path.startswith(ASSETS)
         ),
-        weighted,
+        places,
     )
     for folder, modern in folders.items():
         for path in [path for path in found if path.rpartition("/")[0] == ASSETS + folder]:

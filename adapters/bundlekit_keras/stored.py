@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bundlekit.source import Buffer
 
+_NO_WEIGHTS = ("optimizer", "metrics", "_metrics")
 TOP = "top_level_model_weights"
 
 
@@ -55,7 +56,7 @@ class Stored:
     trained: tuple[str, ...] | None = None
     """The paths of the variables that the optimizer was made for, where the file says so."""
     places: tuple[str, ...] = ()
-    """By structure: where the weights are, as the file calls it."""
+    """By structure: where objects are, those without weights too, as the file calls it."""
     layers: tuple[str, ...] = ()
     """By layer: the names of all layers, those without weights too, in the model's order."""
     by_position: bool = False
@@ -104,10 +105,11 @@ def _attributes(file: Any) -> set[str]:
 
 def _structural(files: list[Any], what: str) -> Stored:
     found: dict[str, StoredTensor] = {}
-    kind, held = None, False
+    kind = None
+    places: dict[str, None] = {}
     for file in files:
         for group, name, holder in _holders(file):
-            held = True
+            places[group] = None
             kind = name or kind if group == "optimizer" else kind
             for key in sorted(holder, key=natural):
                 dataset = holder[key]
@@ -118,19 +120,19 @@ def _structural(files: list[Any], what: str) -> Stored:
                     raise Damaged(f"{what} holds {path} twice", member=what, path=path)
                 label = f"{name}/{key}" if name else None
                 found[path] = _tensor(dataset, what, path=path, group=group, key=key, name=label)
-    if not held:
+    if not places:
         raise Damaged(f"{what} holds no weights in any form that Keras writes", member=what)
     ordered = sorted(found.values(), key=lambda one: (natural(one.group), natural(one.key)))
-    modern = modern_places({one.group for one in ordered})
+    modern = modern_places(places)
     tensors = [replace(one, group=modern[one.group]) for one in ordered]
     optimizer = tuple(one for one in tensors if _first(one.group) == "optimizer")
-    weights = tuple(one for one in tensors if _first(one.group) not in ("optimizer", "metrics"))
+    weights = tuple(one for one in tensors if _first(one.group) not in _NO_WEIGHTS)
     return Stored(
         by_layer=False,
         weights=weights,
         optimizer=optimizer,
         optimizer_kind=kind,
-        places=tuple(dict.fromkeys(one.group for one in ordered)),
+        places=tuple(places),
     )
 
 

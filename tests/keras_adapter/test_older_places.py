@@ -252,15 +252,13 @@ def test_running_metrics_that_a_model_holds_are_no_weights(name: str, tmp_path: 
     assert np.allclose(old(X), new(X), atol=1e-6)
 
 
-def test_gaps_are_closed_between_layers_with_weights_alone() -> None:
+def test_gaps_are_closed_by_what_stands_between() -> None:
+    """Of 2.12: a layer with weights is listed twice, and one without them once."""
     layers = "_layer_checkpoint_dependencies"
-    lookups = [f"{layers}/string_lookup_1", f"{layers}/string_lookup_2"]
-    weighted = [f"{layers}/dense", f"{layers}/dense_2"]
-    found = older_places.modern_places([*lookups, *weighted], weighted)
-    assert list(found.values()) == [
-        *("layers/string_lookup_1", "layers/string_lookup_2"),
-        *("layers/dense", "layers/dense_1"),
-    ]
+    names = ("normalization", "normalization_1", "normalization_3", "lookup", "lookup_2")
+    listed = [f"{layers}/{name}" for name in names]
+    found = older_places.modern_places([f"{layers}/lookup_2", f"{layers}/normalization_3"], listed)
+    assert list(found.values()) == ["layers/lookup_1", "layers/normalization_2"]
 
 
 @pytest.mark.parametrize("of_keras_2", [True, False])
