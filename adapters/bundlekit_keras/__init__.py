@@ -16,9 +16,9 @@ Weights, from the file to the live object:
 * `hdf5` (and `heaps`) opens what is plain HDF5; `stored`, `checkpoint` and `weights_file` are the
   layouts of files, `h5_file` writes one; `addresses` and `variables` are the places in a live
   model.
-* `pairing` says what belongs to what, with `numbered` names, `older_places`, and `backwards`, the
-  way of Keras 2 through a model; `loading` loads all of it or nothing; `quantiles` are weights that
-  are none today.
+* `pairing` says what belongs to what, with `by_layer`, `numbered` names, `older_places`, and
+  `backwards`, the way of Keras 2 through a model; `loading` loads all of it or nothing; `quantiles`
+  are weights that are none today.
 * `resuming` finds the state of an optimizer; `optimizer_state` and `optimizer_v2` say what a list
   of arrays means.
 
