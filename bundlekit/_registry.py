@@ -24,9 +24,9 @@ from bundlekit.errors import (
 from bundlekit.warning import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from bundlekit.adapter import Adapter
+    from bundlekit.adapter import Adapter, Need
 
 GROUP = "bundlekit.adapters"
 
@@ -66,6 +66,11 @@ class Installed(Record):
         """Give what the adapter's framework knows by name; nothing, where it has no way to."""
         known: Callable[[], Known] | None = getattr(self.adapter, "known", None)
         return known() if known else Known()
+
+    def required(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
+        """Give those of the needs that restoring with these options takes; by default all."""
+        required: Callable[..., tuple[Need, ...]] | None = getattr(self.adapter, "required", None)
+        return required(needs, options) if required else needs
 
 
 @dataclass(frozen=True)

@@ -43,13 +43,15 @@ from bundlekit.foreign import Foreign
 from bundlekit.manifest import Loss, Part, Signature, TensorSpec
 from bundlekit.need import Need
 from bundlekit.payload import MAX_JSON_DEPTH, MAX_JSON_SIZE, Payload
+from bundlekit.tensor_index import ITEM_SIZES, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from bundlekit.source import Buffer
 
 __all__ = [
+    "ITEM_SIZES",
     "MAX_JSON_DEPTH",
     "MAX_JSON_SIZE",
     "Adapter",
@@ -65,6 +67,7 @@ __all__ = [
     "Part",
     "Payload",
     "Signature",
+    "Tensor",
     "TensorSpec",
 ]
 
@@ -79,6 +82,8 @@ class Description:
     parameters: int | None = None
     capabilities: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
+    states: tuple[str, ...] = ()
+    """What is kept besides the weights: `optimizer`, `random`, …"""
     custom_objects: tuple[CustomObject, ...] = ()
     """The classes and functions of the user's that restoring it takes."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -130,8 +135,11 @@ class Adopted:
 class Out(Protocol):
     """Where `pack` puts members; paths are relative to the object that is packed."""
 
-    def add(self, path: str, data: Buffer, *, tensors: bool = False) -> None:
-        """Add a member; `tensors` says that it holds arrays in bulk, to be laid out first."""
+    def add(self, path: str, data: Buffer, *, tensors: bool | Iterable[Tensor] = False) -> None:
+        """Add a member; `tensors` says that it holds arrays in bulk, to be laid out first.
+
+        Where it is known which arrays, and where each lies, `tensors` is their index.
+        """
         ...
 
     def add_json(self, path: str, value: object) -> None:
@@ -166,8 +174,10 @@ class Context:
 class Adapter(Protocol):
     """One representation of one family of objects.
 
-    Two more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes or
-    a registry of the user's classes, tells what is in them and imports nothing.
+    Three more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
+    or a registry of the user's classes, tells what is in them and imports nothing.
+    `required(self, needs, options)` gives those of the audited needs that `unpack` takes with these
+    options, as a tuple.
     `adopt(self, foreign: Foreign) -> Adopted | None` takes what the framework's own writers have
     written, recognised by content; `None` says that it is something else. It imports no framework.
 

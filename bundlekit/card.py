@@ -79,6 +79,8 @@ def _part_rows(part: Part) -> Iterator[tuple[str, str]]:
         yield "parameters", f"{part.parameters:,}"
     if part.capabilities:
         yield "can", ", ".join(part.capabilities)
+    if part.states:
+        yield "keeps", ", ".join(part.states)
     if part.losses:
         yield "not kept", "\n".join(f"{loss.what}: {loss.why}" for loss in part.losses)
 

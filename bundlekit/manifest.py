@@ -112,6 +112,8 @@ class Part(Value, frozen=True, kw_only=True):
     """What the restored object can do, computed from this object: `predict`, `fit`, …"""
     losses: tuple[Loss, ...] = ()
     """What is not kept."""
+    states: tuple[str, ...] = ()
+    """What is kept besides the weights: `optimizer`, `random`, `metrics`, …"""
     custom_objects: tuple[Need, ...] = ()
     """The classes and functions of the user's that restoring it takes."""
     tensors: tuple[Tensor, ...] = ()
@@ -122,6 +124,8 @@ class Part(Value, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if list(self.capabilities) != sorted(set(self.capabilities)):
             raise ValueError("capabilities are not sorted and unique")
+        if list(self.states) != sorted(set(self.states)):
+            raise ValueError("states are not sorted and unique")
         for name in self.parts:
             if not PART_NAME.fullmatch(name):
                 raise ValueError(f"the part name {name!r} is not of the form {PART_NAME.pattern}")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bundlekit.adapter import Description
     from bundlekit.need import Need
     from bundlekit.source import Buffer
+    from bundlekit.tensor_index import Tensor
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def pack(
         environment |= inner.environment
     parts = {key: inner.payload for key, inner in out.parts.items()}
     inner_parts = {key: inner.part for key, inner in parts.items()}
-    part = _part(obj, chosen, described, name, carried.needs, inner_parts)
+    part = _part(obj, chosen, described, name, carried.needs, out.tensors, inner_parts)
     members = {path: data for path, (data, _) in out.contents.items()}
     payload = Payload(part, members, parts, carried.members)
     _require_acceptable(payload, chosen)
@@ -115,9 +116,10 @@ class _Out:
         self._prefix = prefix
         self._code = code
         self.contents: dict[str, Content] = {}
+        self.tensors: list[Tensor] = []
         self.parts: dict[str, Packed] = {}
 
-    def add(self, path: str, data: Buffer, *, tensors: bool = False) -> None:
+    def add(self, path: str, data: Buffer, *, tensors: bool | Iterable[Tensor] = False) -> None:
         if path.startswith("parts/"):
             raise Unwritable(f"{path!r} is kept for parts; use out.part()", path=path)
         if path.startswith(travel.CODE):
@@ -127,7 +129,9 @@ class _Out:
             )
         if path in self.contents:
             raise Unwritable(f"the member {path!r} is added twice", path=path)
-        self.contents[path] = Content(data, tensors)
+        index = () if isinstance(tensors, bool) else tuple(tensors)
+        self.tensors.extend(index)
+        self.contents[path] = Content(data, tensors is True or bool(index))
 
     def add_json(self, path: str, value: object) -> None:
         self.add(path, strict_json.encode(value, what=path))
@@ -148,6 +152,7 @@ def _part(
     described: Description,
     name: str | None,
     custom_objects: tuple[Need, ...],
+    tensors: Iterable[Tensor],
     parts: dict[str, Part],
 ) -> Part:
     return Part(
@@ -161,7 +166,9 @@ def _part(
         parameters=described.parameters,
         capabilities=tuple(sorted(set(described.capabilities))),
         losses=described.losses,
+        states=tuple(sorted(set(described.states))),
         custom_objects=custom_objects,
+        tensors=tuple(sorted(tensors, key=lambda tensor: tensor.path)),
         parts=parts,
     )
 

@@ -98,7 +98,7 @@ def restore(
         FrameworkMissing, NotRestorable: as its adapter finds.
     """
     parts = list(payload.walk())
-    needs = [adapters[inner.part.adapter].adapter.audit(inner) for inner in parts]
+    needs = [_audited(inner, adapters, options if inner is payload else {}) for inner in parts]
     asked = [
         Asked(
             needs=found,
@@ -124,6 +124,15 @@ def restore(
         return adapters[payload.part.adapter].adapter.unpack(payload, context)
 
     return build(payload, options or {})
+
+
+def _audited(
+    payload: Payload, adapters: Mapping[str, Installed], options: Mapping[str, object] | None
+) -> tuple[Need, ...]:
+    """Audit all of a payload, and give what restoring it with these options takes of that."""
+    record = adapters[payload.part.adapter]
+    needs = record.adapter.audit(payload)
+    return record.required(needs, options or {})
 
 
 def needs_of(payload: Payload) -> tuple[tuple[Need, ...], tuple[str, ...]]:

@@ -82,7 +82,7 @@ def slots_of(obj: Any) -> tuple[list[Slot], list[Slot]]:
         optimizer = isinstance(owner, keras.optimizers.Optimizer)
         if isinstance(owner, keras.metrics.Metric):
             continue
-        (others if optimizer else weights).extend(_slots(group, owner))
+        (others if optimizer else weights).extend(slots_in(group, owner))
     order = {id(weight): index for index, weight in enumerate(obj.weights)}
     weights.sort(key=lambda slot: order.get(id(slot.value), len(order)))
     return weights, others
@@ -95,7 +95,8 @@ def values_of(owner: Any) -> dict[str, Any]:
     return store
 
 
-def _slots(group: str, owner: Any) -> Iterator[Slot]:
+def slots_in(group: str, owner: Any) -> Iterator[Slot]:
+    """Yield the places of what one object stores."""
     keras = require_keras()
     stored = values_of(owner)
     plain = type(owner).save_own_variables is keras.optimizers.Optimizer.save_own_variables
@@ -162,6 +163,10 @@ def _only_here(function: Any, original: Any) -> Any:
         (function if threading.get_ident() == here else original)(store)
 
     return save
+
+
+def save_nothing(store: Any) -> None:
+    """Leave a store empty."""
 
 
 def saved_weights(obj: Any) -> bytes:

@@ -13,22 +13,39 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import BundleError, NotRestorable
 from bundlekit.warning import warn
-from bundlekit_keras import addresses, custom_objects, loading, older_places, pairing
+from bundlekit_keras import (
+    addresses,
+    custom_objects,
+    internals,
+    loading,
+    older_places,
+    pairing,
+    record,
+)
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.keras_file import ASSETS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bundlekit.adapter import Context, Payload
     from bundlekit_keras.stored import Stored
 
 
-def build(config: dict[str, Any], context: Context, *, compiled: bool, payload: Payload) -> Any:
+def build(
+    config: dict[str, Any],
+    context: Context,
+    *,
+    compiled: bool | Callable[[Any, dict[str, Any]], None],
+    payload: Payload,
+) -> Any:
     """Build an object from its config, with fresh weights.
 
     Args:
         config: the node, in today's form, as it was audited.
         context: the classes and functions that were found.
-        compiled: whether to compile it, where it is a model and the config says how.
+        compiled: whether to compile it, where it is a model and the config says how; or what
+            compiles it, given the model and that config.
         payload: what it is part of, for the errors.
 
     Raises:
@@ -38,9 +55,12 @@ def build(config: dict[str, Any], context: Context, *, compiled: bool, payload: 
     carried = any(need.kind == "lambda" and not need.code for need in context.needs)
     try:
         with custom_objects.presented(config, context) as renamed:
-            if not compiled:
-                renamed.pop("compile_config", None)
-            return keras.saving.deserialize_keras_object(renamed, safe_mode=not carried)
+            compiling = None if compiled is True else renamed.pop("compile_config", None)
+            with internals.sharing_objects():
+                built = keras.saving.deserialize_keras_object(renamed, safe_mode=not carried)
+            if compiling and callable(compiled):
+                compiled(built, compiling)
+            return built
     except BundleError:
         raise
     except Exception as error:
@@ -60,8 +80,14 @@ def failed(payload: Payload, error: Exception) -> NotRestorable:
     )
 
 
-def fill(model: Any, stored: Stored, payload: Payload) -> None:
+def fill(model: Any, stored: Stored, payload: Payload, *, optimizer: bool = True) -> None:
     """Load all stored weights, the optimizer's state and the assets into a model that was built.
+
+    Args:
+        model: the model.
+        stored: what is stored.
+        payload: what it is part of.
+        optimizer: whether the optimizer's state is wanted.
 
     Raises:
         NotRestorable: an array has no variable, or a variable no array.
@@ -74,8 +100,9 @@ def fill(model: Any, stored: Stored, payload: Payload) -> None:
             f"into=",
             type=payload.part.type,
         )
+    resumes = optimizer and "resume" in payload.part.capabilities
     try:
-        report = loading.load(stored, model, optimizer="resume" in payload.part.capabilities)
+        report = loading.load(stored, model, optimizer=resumes)
     except BundleError as error:
         raise NotRestorable(
             f"the weights of {payload.part.type} {model_name!r} are not those of its config: "
@@ -83,7 +110,14 @@ def fill(model: Any, stored: Stored, payload: Payload) -> None:
             type=payload.part.type,
             report=getattr(error, "report", None),
         ) from error
-    if "resume" in payload.part.capabilities and not report.optimizer.startswith("restored"):
+    if resumes and not report.optimizer.startswith("restored"):
+        if record.of(payload) is not None:
+            raise NotRestorable(
+                f"the optimizer of {model_name!r} is not the one that was bundled: its state was "
+                f"{report.optimizer}; optimizer='drop' leaves it out",
+                type=payload.part.type,
+                report=report,
+            )
         warn(f"the optimizer of {model_name!r} starts anew: its state was {report.optimizer}")
     load_assets(model, stored, payload)
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from bundlekit.adapter import Loss
 from bundlekit.errors import Damaged, NotRestorable, Unwritable
 from bundlekit.warning import warn
-from bundlekit_keras import internals
+from bundlekit_keras import running_metrics
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bundlekit.source import Buffer
+    from bundlekit_keras.account import Account
+    from bundlekit_keras.exact import Kept
 
 
 def require_storable(model: Any) -> None:
@@ -39,49 +41,44 @@ def require_storable(model: Any) -> None:
             )
 
 
-def capabilities(model: Any, config: dict[str, Any]) -> tuple[str, ...]:
+def kinds_left_out(model: Any, *, optimizer: bool) -> tuple[str, ...]:
+    """Name the kinds of variables that are not kept of a model: those that nothing could hold.
+
+    Args:
+        model: the model.
+        optimizer: whether the state of optimizers is wanted.
+    """
+    if model.compiled and _compiles_in_its_own_way(model):
+        return ("optimizer", "metric")
+    return () if optimizer else ("optimizer",)
+
+
+def capabilities(model: Any, config: dict[str, Any], kept: Kept) -> tuple[str, ...]:
     """Tell what the restored model can do."""
     if not config.get("compile_config") or _compiles_in_its_own_way(model):
         return ("predict",)
-    resume = ("resume",) if _has_slots(model) and _slots_fit(model) else ()
+    resume = ("resume",) if kept.record.trained else ()
     return ("predict", "evaluate", "fit", *resume)
 
 
-def losses(model: Any) -> tuple[Loss, ...]:
-    """Tell what is not kept; a lost optimizer state is also a warning."""
+def losses(model: Any, account: Account, kept: Kept, *, optimizer: bool) -> tuple[Loss, ...]:
+    """Tell what is not kept; an optimizer state that is lost against the will is also a warning."""
     found = []
-    if _has_slots(model) and not _slots_fit(model):
-        found.append(
-            Loss(
-                what="optimizer state",
-                why="the optimizer was built for other variables than those that are trainable now",
-            )
-        )
-        warn(f"the optimizer state of the model {model.name!r} is not kept: {found[0].why}")
     if model.compiled and _compiles_in_its_own_way(model):
         why = "its class overrides compile() and not compile_from_config(); compile it again"
         found.append(Loss(what="compile arguments", why=why))
-    keras = require_keras()
-    running = (keras.ops.convert_to_numpy(variable) for variable in model.metrics_variables)
-    if any(value.any() for value in running):
-        why = "Keras does not store the accumulators of metrics; they start at zero again"
+    elif not optimizer:
+        why = "left out, as was asked for with optimizer='drop'; the optimizer starts anew"
+        found.append(Loss(what="optimizer state", why=why))
+    elif any(
+        one.built and place not in kept.record.trained for place, one in account.optimizers.items()
+    ):
+        why = "it was built for variables that are not the model's"
+        found.append(Loss(what="optimizer state", why=why))
+        warn(f"the optimizer state of the model {model.name!r} is not kept: {why}")
+    if running_metrics.lost(account):
+        why = "the model does not tell the shapes of its outputs, which metrics are made for"
         found.append(Loss(what="running metrics", why=why))
-    inside = list(layers(model))
-    found += _of_layers(
-        "trainable of containers",
-        [layer for layer in inside if _forgets_to_be_frozen(layer)],
-        "Keras stores trainable=False of the layers in {}, not their own",
-    )
-    found += _of_layers(
-        "unmerged LoRA weights",
-        [layer for layer in inside if getattr(layer, "lora_enabled", False)],
-        "Keras merges the LoRA weights of {} into their kernels",
-    )
-    found += _of_layers(
-        "recurrent states",
-        [layer for layer in inside if getattr(layer, "stateful", False) is True],
-        "Keras does not store the states of {}; they start at zero again",
-    )
     return tuple(found)
 
 
@@ -137,16 +134,6 @@ def unbuilt_inside(model: Any) -> list[Any]:
     return [layer for chain in chains for layer in chain.layers if not layer.built]
 
 
-def _of_layers(what: str, layers: list[Any], why: str) -> list[Loss]:
-    names = ", ".join(sorted({layer.name for layer in layers}))
-    return [Loss(what=what, why=why.format(names))] if names else []
-
-
-def _forgets_to_be_frozen(layer: Any) -> bool:
-    # Its config says so, and its from_config does not read it.
-    return isinstance(layer, require_keras().Sequential) and not layer.trainable
-
-
 def _compiles_in_its_own_way(model: Any) -> bool:
     plain = require_keras().Model
     own = type(model).compile is not plain.compile
@@ -157,20 +144,6 @@ def optimizers(model: Any) -> dict[str, Any]:
     """Give the optimizers that Keras stores with a model, by attribute: a GAN has several."""
     kind = require_keras().optimizers.Optimizer
     return {name: found for name, found in vars(model).items() if isinstance(found, kind)}
-
-
-def _has_slots(model: Any) -> bool:
-    return any(optimizer.built for optimizer in optimizers(model).values())
-
-
-def _slots_fit(model: Any) -> bool:
-    """Whether Keras, which builds for what is trainable, would build the same slots."""
-    if not getattr(model.optimizer, "built", False):
-        return True  # the model has others, and its class builds them
-    built_for = internals.optimizer_variables(model.optimizer)
-    if built_for is None:
-        return True
-    return [id(v) for v in built_for] == [id(v) for v in model.trainable_variables]
 
 
 def _require_plain_words(layer: Any) -> None:

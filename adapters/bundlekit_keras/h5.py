@@ -24,20 +24,24 @@ from bundlekit.adapter import (
 )
 from bundlekit.errors import Damaged, NotBuilt, NotRestorable, Unwritable
 from bundlekit_keras import (
+    adapted,
     assembly,
     custom_objects,
     defaults,
+    exact,
     exclusive,
     fidelity,
     h5_file,
     hdf5,
     loading,
-    random_state,
+    record,
+    restoring,
     scopes,
+    state,
     stored,
-    variables,
     writing,
 )
+from bundlekit_keras.account import account_of
 from bundlekit_keras.described import (
     FOREIGN_LOSSES,
     describe,
@@ -48,7 +52,13 @@ from bundlekit_keras.described import (
 from bundlekit_keras.framework import environment
 from bundlekit_keras.h5_file import MODEL, REMEDY
 from bundlekit_keras.keras_file import CONFIG, METADATA
-from bundlekit_keras.parts import wanted_parts
+from bundlekit_keras.parts import (
+    compiles,
+    drops_optimizer,
+    keeps_optimizer,
+    required,
+    wanted_parts,
+)
 from bundlekit_keras.route import OWN, Route, route
 from bundlekit_keras.signature import signature_of
 from bundlekit_keras.writer import Writer, require_readable, writer_of
@@ -56,7 +66,7 @@ from bundlekit_keras.writer import Writer, require_readable, writer_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OWN = frozenset({CONFIG, METADATA, MODEL, variables.MEMBER})
+_OWN = frozenset({CONFIG, METADATA, MODEL, record.MEMBER})
 _TF_KERAS = "tf_keras"
 
 
@@ -69,13 +79,21 @@ class H5Adapter:
     types = ("keras.Model", "tf_keras.Model")
     default = False
     deterministic = True
-    pack_options = ()
-    unpack_options = ("register", "parts", "into", "match", "allow_partial")
+    pack_options = ("optimizer",)
+    unpack_options = (
+        "register",
+        "parts",
+        "compile",
+        "optimizer",
+        "into",
+        "match",
+        "allow_partial",
+    )
     members = (
         "model.h5",
         "config.json",
         "metadata.json",
-        "random_state.safetensors",
+        "state.safetensors",
         "variables.json",
     )
     gives = "the compiled, trainable model; of Keras 3 or of tf_keras, as it was"
@@ -101,23 +119,28 @@ class H5Adapter:
         """
         if keras_2.is_model(obj):
             return _pack_tf_keras(obj, out)
+        optimizer = not drops_optimizer(options)
         writing.require_storable(obj)
+        account = account_of(obj)
+        adapted.require_calibrated(account)
         written = writing.written(obj)
         try:
             require_vocabularies(written.config, what="H5", remedy=REMEDY)
         except NotRestorable as error:
             raise Unwritable(str(error), model=obj.name) from error
-        data = h5_file.written(obj)
+        data = h5_file.written(obj, optimizer=optimizer)
         out.add(MODEL, data, tensors=True)
-        variables.pack(obj, out)
+        left_out = fidelity.kinds_left_out(obj, optimizer=optimizer)
+        kept = exact.pack(account, out, (), held=h5_file.held(account), without=left_out)
         writing.add_config(out, written.config, obj)
         return Description(
             kind="model",
             name=obj.name,
             signature=signature_of(obj),
             parameters=obj.count_params(),
-            capabilities=fidelity.capabilities(obj, written.config),
-            losses=fidelity.losses(obj),
+            capabilities=fidelity.capabilities(obj, written.config, kept),
+            losses=fidelity.losses(obj, account, kept, optimizer=optimizer),
+            states=kept.states,
             custom_objects=written.own,
             environment=environment(),
         )
@@ -125,10 +148,15 @@ class H5Adapter:
     def audit(self, payload: Payload) -> tuple[Need, ...]:
         """Name what the config takes from outside Keras, whatever the manifest says of it."""
         payload.read(MODEL)
-        paths = {*payload.paths} - {random_state.MEMBER}
+        paths = {*payload.paths} - {state.MEMBER}
         if paths not in ({MODEL}, {MODEL, METADATA}, _OWN):
             raise Damaged(f"{', '.join(sorted(paths))} are not the members of 'keras-h5'")
+        record.of(payload)
         return _route(payload).needs(payload.part, MODEL)
+
+    def required(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
+        """Leave out what only compiling takes, where it is not compiled."""
+        return required(needs, options)
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
@@ -147,24 +175,29 @@ class H5Adapter:
             require_readable(found.writer)
         loading.require_target(context.options)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
+            listed = record.of(payload)
             weights = replace(
                 weights,
                 optimizer_kind=optimizer_kind(found.config),
-                trained=variables.of(payload)[1],
+                trained=listed.trained.get("optimizer") if listed else None,
             )
             if "into" in context.options:
                 return loading.load_into(weights, context.options)
-            fresh = wanted_parts(context.options, ("config",)) == {"config"}
             if found.is_tf_keras:
                 return found.by_tf_keras(payload, context, {MODEL: payload.read(MODEL)})
+            fresh = wanted_parts(context.options, ("config",)) == {"config"}
             around = defaults.of_file(_metadata(payload), found.config)
             with exclusive.building, defaults.set_as(around):
-                model = assembly.build(found.config, context, compiled=not fresh, payload=payload)
-                if fresh:
-                    return model
-                assembly.fill(model, weights, payload)
-        if CONFIG in payload.paths:
-            random_state.unpack(model, payload)
+                if CONFIG in payload.paths and not fresh:
+                    model = restoring.restored_of(found.config, payload, context, weights)
+                else:
+                    wanted = compiles(context.options)
+                    model = assembly.build(found.config, context, compiled=wanted, payload=payload)
+                    if fresh:
+                        return model
+                    assembly.fill(
+                        model, weights, payload, optimizer=keeps_optimizer(context.options)
+                    )
         if context.options.get("register"):
             custom_objects.register(context.objects)
         return model

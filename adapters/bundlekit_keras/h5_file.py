@@ -5,24 +5,43 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import BundleError, Unwritable
 from bundlekit_keras import loading, stored
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.undisturbed import undisturbed
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bundlekit_keras.account import Account
+
 MODEL = "model.h5"
 REMEDY = "use the adapter 'keras', which keeps it"
 
 
-def written(model: Any) -> bytes:
+def held(account: Account) -> Iterator[str]:
+    """Give the paths of the variables that such a file holds."""
+    for path, entry in account.entries.items():
+        main = entry.kind == "optimizer" and entry.owner is account.main_optimizer
+        if entry.kind == "weight" or main:
+            yield path
+
+
+def written(model: Any, *, optimizer: bool = True) -> bytes:
     """Let Keras write a model as H5, and make sure that all of its weights are in the file.
+
+    Args:
+        model: the model.
+        optimizer: whether to write the optimizer's state.
 
     Raises:
         Unwritable: Keras cannot write it so, or the file does not hold it as a whole.
     """
     data = _saved(model)
+    if optimizer and getattr(getattr(model, "optimizer", None), "built", False):
+        data = _with_state(data, model.optimizer)
     _require_whole(data, model)
     return data
 
@@ -37,7 +56,7 @@ def _saved(model: Any) -> bytes:
         with TemporaryDirectory(prefix="bundlekit-") as folder, undisturbed():
             path = Path(folder) / MODEL
             keras.saving.save_model(model, path, include_optimizer=False)
-            data = path.read_bytes()
+            return path.read_bytes()
     except BundleError:
         raise
     except Exception as error:
@@ -46,8 +65,6 @@ def _saved(model: Any) -> bytes:
             f"{innermost(error)}; {REMEDY}",
             model=model.name,
         ) from error
-    optimizer = getattr(model, "optimizer", None)
-    return data if not getattr(optimizer, "built", False) else _with_state(data, optimizer)
 
 
 def _with_state(data: bytes, optimizer: Any) -> bytes:

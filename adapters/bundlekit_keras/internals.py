@@ -113,6 +113,9 @@ def _hooks() -> _Hooks | None:
         record(obj, config)
         if _watching.marks is not None:
             _watching.marks.mark(obj, config)
+            if isinstance(obj, require_keras().Layer):
+                # Keras writes this at the second place alone where a get_config has made the first.
+                config["shared_object_id"] = id(obj)
 
     def described(obj: Any) -> Any:
         marks = _watching.marks
@@ -181,6 +184,63 @@ def optimizer_variables(optimizer: Any) -> list[Any] | None:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     found = getattr(inner, "_trainable_variables", None)
     return None if found is None else list(found)
+
+
+COMPILED_METRICS = "_compile_metrics"
+COMPILED_LOSS = "_compile_loss"
+"""The attributes of a model that hold what it was compiled with."""
+
+
+def makes_metrics() -> bool:
+    """Tell whether a model can be let make its metrics before its first batch."""
+    return TRIED[0] <= _version() <= TRIED[1]
+
+
+def tried_metrics(model: Any, targets: Any, outputs: Any) -> Any:
+    """Give the metrics that a compiled model would make for symbolic targets and outputs.
+
+    `None` where it has none to make, or Keras cannot be asked.
+    """
+    compiled = getattr(model, COMPILED_METRICS, None)
+    if compiled is None or not makes_metrics():
+        return None
+    tried = type(compiled)(
+        compiled._user_metrics,
+        compiled._user_weighted_metrics,
+        output_names=compiled.output_names,
+    )
+    tried.build(targets, outputs)
+    return tried
+
+
+def make_metrics(model: Any, targets: Any, outputs: Any) -> None:
+    """Let a compiled model make its metrics for symbolic targets and outputs.
+
+    Where this is not `makes_metrics`, it makes none: they are made at the first batch.
+    """
+    if not makes_metrics():
+        return
+    for name in (COMPILED_METRICS, COMPILED_LOSS):
+        compiled = getattr(model, name, None)
+        if compiled is not None and not compiled.built:
+            compiled.build(targets, outputs)
+
+
+@contextmanager
+def sharing_objects() -> Iterator[None]:
+    """Let objects that stand in a config several times be one, as in the model that was saved.
+
+    Without these internals layers that several others share come back as several.
+    """
+    try:
+        from keras.src.saving.serialization_lib import ObjectSharingScope
+    except ImportError:
+        ObjectSharingScope = None  # noqa: N806
+    if ObjectSharingScope is None or not TRIED[0] <= _version() <= TRIED[1]:
+        yield
+        return
+    with ObjectSharingScope():
+        yield
 
 
 def name_counters() -> dict[str, int] | None:

@@ -31,6 +31,8 @@ class Marks:
     """The objects inside each other at which writing failed, the outermost first."""
     _numbers: dict[int, int] = field(default_factory=dict)
     _inside: list[Any] = field(default_factory=list)
+    _alive: list[Any] = field(default_factory=list)
+    """All that was met: what Keras calls shared has one address, which nothing may take over."""
 
     def number(self, obj: Any) -> int:
         """Give the number of an object; it is kept alive, so that its identity stays its own."""
@@ -41,6 +43,7 @@ class Marks:
 
     def mark(self, obj: Any, node: dict[str, Any]) -> None:
         """Write the number of an object into its node, where it is not one of Keras' classes."""
+        self._alive.append(obj)
         if not isinstance(obj, FunctionType):
             if not is_keras_own(type(obj)):
                 node[MARK] = self.number(obj)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -107,11 +108,19 @@ def registered_name(node: dict[str, Any]) -> str:
 def renumber_shared(config: object) -> None:
     """Number shared objects by their order in the config, in place.
 
-    Keras numbers them by their address in memory, another one in each process.
+    Keras numbers them by their address in memory, another one in each process. That a dtype policy
+    is shared says nothing of the model, and is not so in one that was loaded.
     """
+    times: Counter[int] = Counter()
+    for _, node in walk(config):
+        if "DTypePolicy" in node["class_name"]:
+            node.pop(_SHARED, None)
+        times[node.get(_SHARED, 0)] += 1
     numbers: dict[int, int] = {}
     for _, node in walk(config):
-        if _SHARED in node:
+        if _SHARED in node and times[node[_SHARED]] == 1:
+            del node[_SHARED]
+        elif _SHARED in node:
             node[_SHARED] = numbers.setdefault(node[_SHARED], len(numbers) + 1)
 
 

@@ -1,4 +1,4 @@
-"""The option `parts`: which part of a bundle to restore, instead of all of it."""
+"""The options that leave something out: `parts`, `compile`, `optimizer`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from bundlekit.errors import UnknownOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bundlekit.adapter import Need
 
 
 def wanted_parts(options: Mapping[str, object], known: Collection[str]) -> frozenset[str]:
@@ -27,3 +29,56 @@ def wanted_parts(options: Mapping[str, object], known: Collection[str]) -> froze
             known=tuple(known),
         )
     return frozenset(map(str, named))
+
+
+def drops_optimizer(options: Mapping[str, object]) -> bool:
+    """Tell whether the state of the optimizer is to be left out, by `optimizer="drop"`.
+
+    Raises:
+        UnknownOption: it is another value.
+    """
+    given = options.get("optimizer", "keep")
+    if given not in ("keep", "drop"):
+        raise UnknownOption(
+            f"optimizer={given!r} is not known; it is 'keep' or 'drop'",
+            option="optimizer",
+            found=given,
+            known=("keep", "drop"),
+        )
+    return given == "drop"
+
+
+def keeps_optimizer(options: Mapping[str, object]) -> bool:
+    """Tell whether a compiled model gets the state of its optimizer back."""
+    return compiles(options) and not drops_optimizer(options)
+
+
+def compiles(options: Mapping[str, object]) -> bool:
+    """Tell whether a model is to be compiled; not with `compile=False`, nor of its config alone.
+
+    Raises:
+        UnknownOption: it is no truth value.
+    """
+    given = options.get("compile", True)
+    if not isinstance(given, bool):
+        raise UnknownOption(
+            f"compile={given!r} is not known; it is True or False",
+            option="compile",
+            found=given,
+            known=(True, False),
+        )
+    return given and wanted_parts(options, ("config",)) != {"config"}
+
+
+def required(needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
+    """Give the classes and functions that restoring takes: weights alone take none."""
+    if "into" in options:
+        return ()
+    if compiles(options):
+        return needs
+    return tuple(
+        need for need in needs if not all(place.startswith(_COMPILING) for place in need.where)
+    )
+
+
+_COMPILING = "compile_config"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras import addresses, backwards, optimizer_state, optimizer_v2, variables
+from bundlekit_keras import addresses, backwards, exact, optimizer_state, optimizer_v2
+from bundlekit_keras.account import account_of
 from bundlekit_keras.addresses import Slot
 from bundlekit_keras.framework import require_keras
 
@@ -38,8 +39,8 @@ def state_of(
         return [], f"left out: {another}"
     _build_optimizer(target)
     _, slots = addresses.slots_of(target)
-    trained = variables.trained_paths(target)
-    if stored.trained is not None and trained is not None and stored.trained != tuple(trained):
+    trained = exact.trained_of(account_of(target)).get("optimizer")
+    if stored.trained is not None and trained is not None and stored.trained != trained:
         return [], "left out: it was made for other variables than the model trains"
     paths = {id(slot.value): one.path for one, slot in weights}
     trains = [paths.get(id(variable)) for variable in target.trainable_variables]

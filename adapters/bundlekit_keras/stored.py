@@ -7,12 +7,14 @@ of each layer of the outermost model, by names. *Checkpoint*: TensorFlow's, see 
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from bundlekit.adapter import ITEM_SIZES, Tensor
 from bundlekit.errors import Damaged
-from bundlekit_keras import hdf5
+from bundlekit_keras import hdf5, record
 from bundlekit_keras.addresses import VARIABLES, stored_path
 from bundlekit_keras.numbered import natural
 from bundlekit_keras.older_places import modern_places
@@ -20,6 +22,7 @@ from bundlekit_keras.older_places import modern_places
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from bundlekit.adapter import Payload
     from bundlekit.source import Buffer
 
 _NO_WEIGHTS = ("optimizer", "metrics", "_metrics")
@@ -42,6 +45,8 @@ class StoredTensor:
     """What the writer called the variable, where the file says so."""
     slot_of: str | None = None
     """Of an optimizer's array: the path of the weight that it is for, where the file says so."""
+    offset: int | None = None
+    """Where its bytes begin in the file, if they lie there as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +94,22 @@ def opened(data: Buffer, what: str) -> Iterator[Stored]:
 
 
 @contextmanager
+def opened_of(payload: Payload, member: str) -> Iterator[Stored]:
+    """Open the weights of a payload, in the order and with the names of its record, if it has one.
+
+    Raises:
+        Damaged: the record is none.
+    """
+    found = record.of(payload)
+    with opened(payload.read(member), member) as file:
+        if found is None:
+            yield file
+        else:
+            trained = found.trained.get("optimizer")
+            yield replace(file, trained=trained).in_order(found.names, found.names)
+
+
+@contextmanager
 def opened_shards(shards: Mapping[str, Buffer]) -> Iterator[Stored]:
     """Open the shards of one model's weights."""
     with ExitStack() as stack:
@@ -97,6 +118,42 @@ def opened_shards(shards: Mapping[str, Buffer]) -> Iterator[Stored]:
         with hdf5.parsing(names):
             found = _structural(files, names)
         yield found
+
+
+@contextmanager
+def opened_arrays(data: Buffer, what: str) -> Iterator[dict[str, StoredTensor]]:
+    """Open a file of weights by structure: every array in it by path, whatever it belongs to."""
+    with hdf5.opened(data, what) as file:
+        with hdf5.parsing(what):
+            found = _arrays(file, what)
+        yield {one.path: one for one in found}
+
+
+def index(data: Buffer, member: str) -> tuple[Tensor, ...]:
+    """Tell where in a file of weights by structure each array lies."""
+    with opened_arrays(data, member) as found:
+        return tuple(
+            Tensor(
+                path=one.path,
+                member=member,
+                dtype=one.dtype,
+                shape=one.shape,
+                offset=one.offset or 0,
+                size=math.prod(one.shape) * ITEM_SIZES[one.dtype],
+            )
+            for one in found.values()
+            if one.dtype in ITEM_SIZES
+        )
+
+
+def _arrays(file: Any, what: str) -> Iterator[StoredTensor]:
+    for group, name, holder in _holders(file):
+        for key in sorted(holder, key=natural):
+            dataset = holder[key]
+            if hasattr(dataset, "shape"):
+                path = stored_path(group, key)
+                label = f"{name}/{key}" if name else None
+                yield _tensor(dataset, what, path=path, group=group, key=key, name=label)
 
 
 def _attributes(file: Any) -> set[str]:
@@ -108,18 +165,13 @@ def _structural(files: list[Any], what: str) -> Stored:
     kind = None
     places: dict[str, None] = {}
     for file in files:
-        for group, name, holder in _holders(file):
+        for group, name, _ in _holders(file):
             places[group] = None
             kind = name or kind if group == "optimizer" else kind
-            for key in sorted(holder, key=natural):
-                dataset = holder[key]
-                if not hasattr(dataset, "shape"):
-                    continue
-                path = stored_path(group, key)
-                if path in found:
-                    raise Damaged(f"{what} holds {path} twice", member=what, path=path)
-                label = f"{name}/{key}" if name else None
-                found[path] = _tensor(dataset, what, path=path, group=group, key=key, name=label)
+        for one in _arrays(file, what):
+            if one.path in found:
+                raise Damaged(f"{what} holds {one.path} twice", member=what, path=one.path)
+            found[one.path] = one
     if not places:
         raise Damaged(f"{what} holds no weights in any form that Keras writes", member=what)
     ordered = sorted(found.values(), key=lambda one: (natural(one.group), natural(one.key)))
@@ -194,6 +246,7 @@ def _tensor(dataset: Any, what: str, **fields: Any) -> StoredTensor:
         shape=tuple(dataset.shape),
         dtype="bfloat16" if marked else str(dataset.dtype),
         read=lambda: hdf5.array(dataset, what),
+        offset=dataset.id.get_offset(),
         **fields,
     )
 

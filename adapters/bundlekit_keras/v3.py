@@ -28,21 +28,25 @@ from bundlekit.adapter import (
 )
 from bundlekit.errors import BundleError, Damaged, NotRestorable
 from bundlekit_keras import (
+    adapted,
     assembly,
     custom_objects,
     defaults,
+    exact,
     exclusive,
     fidelity,
     hdf5,
     keras_file,
     loading,
     older_places,
-    random_state,
+    record,
+    restoring,
     scopes,
-    variables,
+    state,
     writing,
 )
 from bundlekit_keras import stored as stored_weights
+from bundlekit_keras.account import account_of
 from bundlekit_keras.described import (
     describe,
     optimizer_kind,
@@ -51,7 +55,7 @@ from bundlekit_keras.described import (
 )
 from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
-from bundlekit_keras.parts import wanted_parts
+from bundlekit_keras.parts import compiles, drops_optimizer, keeps_optimizer, required, wanted_parts
 from bundlekit_keras.route import Route, route
 from bundlekit_keras.signature import signature_of
 from bundlekit_keras.writer import require_readable, writer_of
@@ -59,7 +63,7 @@ from bundlekit_keras.writer import require_readable, writer_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, variables.MEMBER, random_state.MEMBER})
+_MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, record.MEMBER, state.MEMBER})
 
 
 class KerasAdapter:
@@ -71,14 +75,22 @@ class KerasAdapter:
     types = ("keras.Model",)
     default = True
     deterministic = True
-    pack_options = ()
-    unpack_options = ("register", "parts", "into", "match", "allow_partial")
+    pack_options = ("optimizer",)
+    unpack_options = (
+        "register",
+        "parts",
+        "compile",
+        "optimizer",
+        "into",
+        "match",
+        "allow_partial",
+    )
     members = (
         "config.json",
         "metadata.json",
         "model.weights.h5",
         "assets/…",
-        "random_state.safetensors",
+        "state.safetensors",
         "variables.json",
     )
     gives = "the compiled, trainable model"
@@ -89,13 +101,12 @@ class KerasAdapter:
         "the optimizer's state",
         "vocabularies",
         "states of random generators",
-    )
-    loses = (
-        "running metrics",
-        "unmerged LoRA weights",
         "states of stateful recurrent layers",
-        "`trainable=False` of a `Sequential` itself",
+        "running metrics",
+        "LoRA weights, unmerged",
+        "trainable flags and dtype policies of every layer",
     )
+    loses = ()
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the members of a Keras v3 zip.
@@ -104,20 +115,26 @@ class KerasAdapter:
             NotBuilt: the model has not seen an input shape yet.
             Unwritable: Keras cannot save it, or would save something else.
         """
+        optimizer = not drops_optimizer(options)
         writing.require_storable(obj)
-        made = writing.written(obj)
-        out.add(WEIGHTS, made.weights, tensors=True)
+        account = account_of(obj)
+        adapted.require_calibrated(account)
+        made = writing.written(obj, without=() if optimizer else account.optimizers.values())
+        index = stored_weights.index(made.weights, WEIGHTS)
+        out.add(WEIGHTS, made.weights, tensors=index)
         for path, data in made.assets.items():
             out.add(path, data)
-        variables.pack(obj, out)
+        left_out = fidelity.kinds_left_out(obj, optimizer=optimizer)
+        kept = exact.pack(account, out, index, without=left_out)
         writing.add_config(out, made.config, obj)
         return Description(
             kind="model",
             name=obj.name,
             signature=signature_of(obj),
             parameters=obj.count_params(),
-            capabilities=fidelity.capabilities(obj, made.config),
-            losses=fidelity.losses(obj),
+            capabilities=fidelity.capabilities(obj, made.config, kept),
+            losses=fidelity.losses(obj, account, kept, optimizer=optimizer),
+            states=kept.states,
             custom_objects=made.own,
             environment=environment(),
         )
@@ -134,7 +151,14 @@ class KerasAdapter:
                 raise Damaged(f"{path} is no member of the adapter 'keras'", member=path)
         found = _route(payload)
         defaults.check(payload.json(METADATA))
+        listed = record.of(payload)
+        if listed is not None:
+            record.require_indexed(listed, payload.part.tensors)
         return found.needs(payload.part, CONFIG)
+
+    def required(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
+        """Leave out what only compiling takes, where it is not compiled."""
+        return required(needs, options)
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
@@ -157,7 +181,7 @@ class KerasAdapter:
         require_readable(found.writer)
         loading.require_target(context.options)
         if "into" in context.options:
-            with variables.opened(payload, WEIGHTS) as stored:
+            with stored_weights.opened_of(payload, WEIGHTS) as stored:
                 kind = optimizer_kind(found.config)
                 return loading.load_into(
                     replace(stored, optimizer_kind=kind),
@@ -173,13 +197,12 @@ class KerasAdapter:
         with exclusive.building, defaults.set_as(around):
             if fresh:
                 return assembly.build(found.config, context, compiled=False, payload=payload)
-            own = defaults.are_in(payload.json(METADATA))
-            if found.writer.is_keras_2:
+            if defaults.are_in(payload.json(METADATA)):
+                model = restoring.restored(found.config, payload, context, WEIGHTS)
+            elif found.writer.is_keras_2:
                 model = _assemble(payload, context)
             else:
-                model = _load(payload, context) if own else _load_or_assemble(payload, context)
-        if own:
-            random_state.unpack(model, payload)
+                model = _load_or_assemble(payload, context)
         if context.options.get("register"):
             custom_objects.register(context.objects)
         return model
@@ -236,9 +259,11 @@ def _load_or_assemble(payload: Payload, context: Context) -> Any:
 
 
 def _assemble(payload: Payload, context: Context) -> Any:
-    model = assembly.build(_route(payload).config, context, compiled=True, payload=payload)
+    options = context.options
+    config = _route(payload).config
+    model = assembly.build(config, context, compiled=compiles(options), payload=payload)
     with stored_weights.opened(payload.read(WEIGHTS), WEIGHTS) as stored:
-        assembly.fill(model, stored, payload)
+        assembly.fill(model, stored, payload, optimizer=keeps_optimizer(options))
     return model
 
 
@@ -249,7 +274,7 @@ def _load(payload: Payload, context: Context) -> Any:
     or not those of this model, it is compiled after loading and not while.
     """
     keras = require_keras()
-    resume = "resume" in payload.part.capabilities
+    resume = keeps_optimizer(context.options) and "resume" in payload.part.capabilities
     carried = any(need.kind == "lambda" and not need.code for need in context.needs)
     try:
         with custom_objects.presented(_route(payload).config, context) as config:
@@ -261,7 +286,7 @@ def _load(payload: Payload, context: Context) -> Any:
             if not isinstance(model, keras.Model):
                 kind = type(model).__name__
                 raise TypeError(f"the config is that of a {kind}, which is no model")
-            if later and "fit" in payload.part.capabilities:
+            if later and compiles(context.options) and "fit" in payload.part.capabilities:
                 model.compile_from_config(later)
     except Exception as error:
         raise assembly.failed(payload, error) from error

@@ -13,7 +13,8 @@ from bundlekit_tensorflow import keras_2
 
 from bundlekit.adapter import Adopted, Context, Description, Foreign, Need, Out, Payload
 from bundlekit.errors import Damaged, NotBuilt
-from bundlekit_keras import checkpoint, loading, stored, variables, weights_file
+from bundlekit_keras import checkpoint, exact, loading, record, stored, weights_file
+from bundlekit_keras.account import account_of
 from bundlekit_keras.framework import environment
 from bundlekit_keras.keras_file import WEIGHTS
 
@@ -58,8 +59,10 @@ class WeightsAdapter:
             )
         if keras_2.is_model(obj):
             return _pack_tf_keras(obj, out)
-        out.add(WEIGHTS, weights_file.written(obj), tensors=True)
-        variables.pack(obj, out)
+        data = weights_file.written(obj)
+        index = stored.index(data, WEIGHTS)
+        out.add(WEIGHTS, data, tensors=index)
+        exact.pack_weights(account_of(obj), out, index)
         return Description(
             kind="weights",
             name=obj.name,
@@ -125,8 +128,8 @@ def _pack_tf_keras(model: Any, out: Out) -> Description:
 @contextmanager
 def _opened(payload: Payload) -> Iterator[stored.Stored]:
     paths = set(payload.paths)
-    if paths - {variables.MEMBER} == {WEIGHTS}:
-        with variables.opened(payload, WEIGHTS) as found:
+    if paths - {record.MEMBER} == {WEIGHTS}:
+        with stored.opened_of(payload, WEIGHTS) as found:
             yield found
     elif weights_file.MAP in paths:
         with weights_file.opened_shards(payload) as found:

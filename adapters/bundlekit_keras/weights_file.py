@@ -39,7 +39,7 @@ def written(obj: Any) -> bytes:
     idle = (keras.optimizers.Optimizer, keras.metrics.Metric)
     places = addresses.places(obj)
     apart = {place: owner for place, owner in places.items() if isinstance(owner, idle)}
-    silent = {id(owner): _save_nothing for owner in apart.values()}
+    silent = {id(owner): addresses.save_nothing for owner in apart.values()}
     with addresses.saving_instead(list(apart.values()), silent):
         data = addresses.saved_weights(obj)
     if not apart:
@@ -140,7 +140,3 @@ def writer_of(members: Mapping[str, Buffer]) -> str:
             return str(writer.writer_of(version, WEIGHTS))
         old = "_layer_checkpoint_dependencies" in file
     return "Keras 2.12 or 2.13" if old else "Keras 2.14 or later"
-
-
-def _save_nothing(store: Any) -> None:
-    """Leave a store empty."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bundlekit.errors import BundleError, NotBuilt, Unwritable
 from bundlekit_keras import (
+    addresses,
     defaults,
     discovery,
     fidelity,
     internals,
     nodes,
-    random_state,
     reload_check,
     unwritable,
 )
@@ -23,6 +23,8 @@ from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bundlekit.adapter import CustomObject, Out
 
 
@@ -37,13 +39,12 @@ class Written(NamedTuple):
 
 
 def add_config(out: Out, config: dict[str, Any], model: Any) -> None:
-    """Add the config, and what Keras leaves out: defaults and the states of random generators."""
+    """Add the config, and what Keras leaves out of it: who wrote it, and under which defaults."""
     # Not canonical: the order of keys is the order of a model's outputs, and Keras writes NaN.
     out.add(CONFIG, json.dumps(config, separators=(",", ":")).encode())
-    out.add_json(METADATA, {"keras_version": require_keras().__version__, **defaults.of(model)})
-    state = random_state.pack(model)
-    if state is not None:
-        out.add(random_state.MEMBER, state)
+    keras = require_keras()
+    versions = {"keras_version": keras.__version__, "backend": keras.backend.backend()}
+    out.add_json(METADATA, {**versions, **defaults.of(model)})
 
 
 def require_storable(model: Any) -> None:
@@ -76,8 +77,12 @@ def _require_built(model: Any) -> None:
         )
 
 
-def written(model: Any) -> Written:
+def written(model: Any, *, without: Iterable[Any] = ()) -> Written:
     """Let Keras save a model in its v3 format, and find what in it is not Keras' own.
+
+    Args:
+        model: the model.
+        without: objects in it whose variables are not saved.
 
     Raises:
         Unwritable: Keras cannot save it, or could not load it again.
@@ -87,7 +92,12 @@ def written(model: Any) -> Written:
     try:
         with TemporaryDirectory(prefix="bundlekit-") as folder:
             path = Path(folder) / "model.keras"
-            with internals.unchanged_names(), internals.marking() as marks:
+            silent = {id(owner): addresses.save_nothing for owner in without}
+            with (
+                internals.unchanged_names(),
+                internals.marking() as marks,
+                addresses.saving_instead(list(without), silent),
+            ):
                 keras.saving.save_model(model, path)
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(archive.read(CONFIG))

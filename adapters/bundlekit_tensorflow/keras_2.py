@@ -136,7 +136,10 @@ def loaded(payload: Payload, context: Context, files: Mapping[str, Buffer], reas
         if any(need.kind == "lambda" and not need.code for need in context.needs):
             stack.enter_context(trainable.unsafe())
         try:
-            return keras.models.load_model(path)
+            model = keras.models.load_model(path, compile=context.options.get("compile", True))
+            if context.options.get("optimizer") == "drop" and model.optimizer is not None:
+                model.optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+            return model
         except BundleError:
             raise
         except Exception as error:

@@ -1,0 +1,268 @@
+"""The account of a live model: every variable that it holds, each by one path.
+
+What Keras stores has the place that Keras gives it, `layers/dense_2/vars/0`. What Keras leaves out
+has a path of the same kind, from the place of the object that holds it down its attributes:
+`layers/dropout/seed_generator/_state`. Objects are walked as they are and not as Keras walks them,
+so that what Keras does not look at, states of recurrent layers, variables in plain objects, layers
+in containers that its release does not know, is found all the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bundlekit_keras import addresses
+from bundlekit_keras.framework import require_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bundlekit_keras.addresses import Slot
+
+_FRAMEWORKS = frozenset({"keras", "tensorflow", "tf_keras", "jax", "jaxlib", "torch", "numpy"})
+_NOT_HELD = frozenset({"_tracker", "_functional", "_nodes", "_operations", "_inbound_nodes"})
+"""Attributes that lead to what is held elsewhere too."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entry:
+    """One variable."""
+
+    path: str
+    variable: Any
+    owner: Any
+    """The layer, metric, optimizer, … that holds it."""
+    slot: Slot | None = None
+    """Where Keras stores it; `None` where it does not."""
+    also: tuple[str, ...] = ()
+    """Where Keras stores it once more."""
+    of_generator: bool = False
+    """Whether it is the state of a random generator."""
+
+    @property
+    def kind(self) -> str:
+        """What it is: `weight`, `optimizer`, `metric`, `random`, or another `state`."""
+        keras = require_keras()
+        if isinstance(self.owner, keras.optimizers.Optimizer):
+            return "optimizer"
+        if isinstance(self.owner, keras.metrics.Metric):
+            return "metric"
+        if self.of_generator:
+            return "random"
+        return "weight" if self.slot else "state"
+
+    @property
+    def attribute(self) -> str | None:
+        """The attribute of a container of Keras' own that somebody has set it as.
+
+        Containers make no variables themselves, so what they are rebuilt from does not tell of it.
+        """
+        own = type(self.owner).__module__.partition(".")[0] == "keras"
+        if not own or not isinstance(self.owner, require_keras().Model):
+            return None
+        named = vars(self.owner).items()
+        return next((name for name, value in named if value is self.variable), None)
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        return str(getattr(self.variable, "path", None) or getattr(self.variable, "name", ""))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return tuple(int(size) for size in self.variable.shape)
+
+    @property
+    def dtype(self) -> str:
+        """Its dtype, as Keras calls it."""
+        return str(require_keras().backend.standardize_dtype(self.variable.dtype))
+
+    def read(self) -> Any:
+        """Give its value as an array of numpy."""
+        return require_keras().ops.convert_to_numpy(self.variable)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Account:
+    """All variables of a model by path, and the objects that hold them by place."""
+
+    entries: dict[str, Entry]
+    arrays: dict[str, Slot]
+    """What objects let Keras store that is no variable, such as a merged kernel."""
+    owners: dict[str, Any]
+
+    @property
+    def layers(self) -> dict[str, Any]:
+        """The layers by place, outermost first."""
+        layer = require_keras().Layer
+        return {place: one for place, one in self.owners.items() if isinstance(one, layer)}
+
+    @property
+    def optimizers(self) -> dict[str, Any]:
+        """The optimizers by place."""
+        kind = require_keras().optimizers.Optimizer
+        return {place: one for place, one in self.owners.items() if isinstance(one, kind)}
+
+    @property
+    def main_optimizer(self) -> Any:
+        """The optimizer that a model is compiled with; `None` where there is none."""
+        return self.optimizers.get("optimizer")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The metrics by place."""
+        kind = require_keras().metrics.Metric
+        return {place: one for place, one in self.owners.items() if isinstance(one, kind)}
+
+
+def account_of(obj: Any) -> Account:
+    """Find every variable that a built model or layer holds."""
+    stored = addresses.places(obj)
+    owners, held = _walked(stored)
+    slots = _slots(stored)
+    by_variable: dict[int, list[Slot]] = {}
+    for slot in slots:
+        if slot.is_variable:
+            by_variable.setdefault(id(slot.value), []).append(slot)
+    order = {id(weight): index for index, weight in enumerate(obj.weights)}
+    in_order = sorted(
+        by_variable.values(), key=lambda several: order.get(id(several[0].value), len(order))
+    )
+    entries: dict[str, Entry] = {}
+    for several in in_order:
+        first, *others = several
+        entries[first.path] = Entry(
+            path=first.path,
+            variable=first.value,
+            owner=first.owner,
+            slot=first,
+            also=tuple(slot.path for slot in others),
+        )
+    for path, variable, owner, of_generator in sorted(held, key=lambda one: _rank(one[2])):
+        if id(variable) in by_variable:
+            continue
+        by_variable[id(variable)] = []
+        unique = _unique(path, entries)
+        entries[unique] = Entry(
+            path=unique, variable=variable, owner=owner, of_generator=of_generator
+        )
+    return Account(
+        entries=entries,
+        arrays={slot.path: slot for slot in slots if not slot.is_variable},
+        owners=owners,
+    )
+
+
+def owners_in(owners: dict[str, Any]) -> dict[str, Any]:
+    """Give some objects by place, and all in them that hold variables of their own."""
+    return _walked(owners)[0]
+
+
+def _walked(stored: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, Any, Any, bool]]]:
+    """Give the objects that hold variables by place; and of all these path, variable and holder."""
+    owners = dict(stored)
+    held: list[tuple[str, Any, Any, bool]] = []
+    pending = list(owners.items())
+    seen = {id(owner) for owner in owners.values()}
+    while pending:
+        place, owner = pending.pop(0)
+        for path, value, of_generator in _inside(place, owner, seen):
+            if _is_variable(value):
+                held.append((path, value, owner, of_generator))
+            elif id(value) not in seen:
+                seen.add(id(value))
+                unique = _unique(path, owners)
+                owners[unique] = value
+                pending.append((unique, value))
+    return owners, held
+
+
+def _inside(place: str, owner: Any, seen: set[int]) -> Iterator[tuple[str, Any, bool]]:
+    """Yield the variables that an object holds, and the objects in it that hold their own."""
+    generator = require_keras().random.SeedGenerator
+    pending = _children(place, owner)
+    while pending:
+        path, value, of_generator = pending.pop(0)
+        if _is_variable(value) or _is_owner(value):
+            yield path, value, of_generator
+        elif id(value) not in seen and (_is_container(value) or _is_looked_into(value)):
+            seen.add(id(value))
+            inner = _children(path, value, of_generator=isinstance(value, generator))
+            pending[:0] = inner
+
+
+def _children(path: str, value: Any, *, of_generator: bool = False) -> list[tuple[str, Any, bool]]:
+    """Give what an object or container holds; public names first, in an order of their own."""
+    if isinstance(value, dict):
+        named = [(str(key), child) for key, child in value.items()]
+    elif isinstance(value, list | tuple):
+        named = [(str(index), child) for index, child in enumerate(value)]
+    elif isinstance(value, set | frozenset):
+        in_order = sorted(value, key=lambda child: str(getattr(child, "name", child)))
+        named = [(str(index), child) for index, child in enumerate(in_order)]
+    else:
+        attributes = sorted(vars(value), key=lambda name: (name.startswith("_"), name))
+        named = [
+            (name, vars(value)[name])
+            for name in attributes
+            if name not in _NOT_HELD and not name.startswith("_self_")
+        ]
+    return [
+        (f"{path}/{name}" if path else name, child, of_generator)
+        for name, child in named
+        if not isinstance(child, str | bytes | int | float | None)
+    ]
+
+
+def _is_variable(value: Any) -> bool:
+    if isinstance(value, require_keras().Variable):
+        return True
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(value, tensorflow.Variable)
+
+
+def _is_owner(value: Any) -> bool:
+    metric = isinstance(value, require_keras().metrics.Metric)
+    return metric or hasattr(type(value), "save_own_variables")
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, dict | list | tuple | set | frozenset)
+
+
+def _is_looked_into(value: Any) -> bool:
+    keras = require_keras()
+    if isinstance(value, keras.random.SeedGenerator | keras.losses.Loss):
+        return True
+    package = type(value).__module__.partition(".")[0]
+    known = package in _FRAMEWORKS or package in sys.stdlib_module_names
+    return hasattr(value, "__dict__") and not isinstance(value, type) and not known
+
+
+def _slots(stored: dict[str, Any]) -> list[Slot]:
+    metric = require_keras().metrics.Metric
+    return [
+        slot
+        for place, owner in stored.items()
+        if not isinstance(owner, metric)
+        for slot in addresses.slots_in(place, owner)
+    ]
+
+
+def _rank(owner: Any) -> int:
+    """Let layers name what they share with metrics and optimizers."""
+    keras = require_keras()
+    if isinstance(owner, keras.optimizers.Optimizer):
+        return 2
+    return 1 if isinstance(owner, keras.metrics.Metric) else 0
+
+
+def _unique(path: str, taken: dict[str, Any]) -> str:
+    number = 2
+    unique = path
+    while unique in taken:
+        unique, number = f"{path}~{number}", number + 1
+    return unique

@@ -1,0 +1,352 @@
+"""All of a model's variables, kept and restored: each has one tensor, and each tensor one variable.
+
+Keras' own file holds what Keras stores; `state.safetensors` holds the rest. The record beside them
+says which variables there are, and a model that has others is no model of this bundle.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bundlekit.adapter import ITEM_SIZES
+from bundlekit.errors import Damaged, NotRestorable, Unwritable
+from bundlekit.load_report import LoadReport, Weight
+from bundlekit_keras import adapted, flags, internals, record, running_metrics, state, stored
+from bundlekit_keras.framework import require_keras
+from bundlekit_keras.keras_file import METADATA
+from bundlekit_keras.record import Array, Record, Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from bundlekit.adapter import Out, Payload, Tensor
+    from bundlekit_keras.account import Account, Entry
+    from bundlekit_keras.stored import StoredTensor
+
+_SHOWN = 8
+_KINDS = {"metric": "running metrics", "optimizer": "optimizer", "random": "random states"}
+
+
+class Kept(NamedTuple):
+    """What a bundle keeps of a model's variables."""
+
+    record: Record
+    states: tuple[str, ...]
+
+
+def pack(
+    account: Account,
+    out: Out,
+    index: Iterable[Tensor],
+    *,
+    held: Iterable[str] = (),
+    without: Iterable[str] = (),
+) -> Kept:
+    """Write what Keras leaves out, and the record of all variables.
+
+    Args:
+        account: of the live model.
+        out: where to.
+        index: where Keras' own file has its arrays.
+        held: the paths of variables that a file without an index holds.
+        without: kinds of variables that are not kept: `optimizer`, `metric`.
+
+    Raises:
+        Unwritable: Keras' file holds a variable in another form.
+    """
+    index = tuple(index)
+    _require_held(account, index)
+    in_file = {*held, *(tensor.path for tensor in index)}
+    left_out = {*without, *(() if running_metrics.are_kept(account) else ("metric",))}
+    kept = {path: one for path, one in account.entries.items() if one.kind not in left_out}
+    rest = {path: one.read() for path, one in kept.items() if path not in in_file}
+    if rest:
+        data, tensors = state.pack(rest)
+        out.add(state.MEMBER, data, tensors=tensors)
+    found = Record(
+        variables=tuple(_described(one) for one in kept.values()),
+        arrays=_arrays(account, kept.values(), index),
+        trained=trained_of(account) if "optimizer" not in left_out else {},
+        metrics=running_metrics.kinds(account) if "metric" not in left_out else {},
+        layers=flags.of(account),
+    )
+    out.add_json(record.MEMBER, record.plain(found))
+    return Kept(found, tuple(_states(account, kept)))
+
+
+def pack_weights(account: Account, out: Out, index: Iterable[Tensor]) -> None:
+    """Write the record of the weights alone."""
+    index = tuple(index)
+    stored_paths = {tensor.path for tensor in index}
+    weights = [one for path, one in account.entries.items() if path in stored_paths]
+    found = Record(
+        variables=tuple(_described(one) for one in weights), arrays=_arrays(account, weights, index)
+    )
+    out.add_json(record.MEMBER, record.plain(found))
+
+
+def restore(account: Account, found: Record, payload: Payload, member: str) -> None:
+    """Give every variable of a rebuilt model its value.
+
+    Args:
+        account: of the rebuilt model.
+        found: what is to come back.
+        payload: what is stored.
+        member: the path of Keras' own file.
+
+    Raises:
+        NotRestorable: the model has other variables than the record.
+        Damaged: the arrays are not those that the tensor index lists.
+    """
+    require_same(account, found, payload)
+    with stored.opened_arrays(payload.read(member), member) as arrays:
+        _require_listed(arrays, payload.part.tensors, member)
+        for place, owner in account.owners.items():
+            if not _loads_plainly(owner) and adapted.mode_of(owner) not in adapted.CALIBRATED:
+                own = {one.key: one.read() for one in arrays.values() if one.group == place}
+                if own:
+                    owner.load_own_variables(own)
+        for one in found.variables:
+            if one.path in arrays:
+                _give(account.entries[one.path], arrays[one.path].read())
+    restore_rest(account, found, payload)
+
+
+def restore_rest(account: Account, found: Record, payload: Payload) -> None:
+    """Give the variables that Keras leaves out their values, and all their flags."""
+    rest = state.unpack(payload)
+    for one in found.variables:
+        if one.path in rest:
+            _give(account.entries[one.path], rest[one.path])
+    trainable = {one.path: one.trainable for one in found.variables}
+    flags.restore(account, found.layers, trainable)
+
+
+def attach(account: Account, found: Record, payload: Payload) -> None:
+    """Set the variables again that somebody has set as attributes of containers of Keras' own."""
+    keras = require_keras()
+    shapes = {tensor.path: tensor for tensor in payload.part.tensors}
+    for one in found.variables:
+        owner = account.owners.get(one.place) if one.attribute else None
+        if owner is not None and one.path in shapes and not hasattr(owner, str(one.attribute)):
+            tensor = shapes[one.path]
+            value = keras.ops.zeros(tensor.shape, tensor.dtype)
+            name = one.name.rpartition("/")[2]
+            variable = keras.Variable(value, dtype=tensor.dtype, name=name)
+            setattr(owner, str(one.attribute), variable)
+
+
+def require_same(account: Account, found: Record, payload: Payload) -> None:
+    """Make sure that a rebuilt model has the variables of the record, and no others.
+
+    Raises:
+        NotRestorable: with a `LoadReport` of what is missing, unexpected and mismatched.
+    """
+    tensors = {tensor.path: tensor for tensor in payload.part.tensors}
+    here = {path: one for path, one in account.entries.items() if _is_compared(one, found)}
+    there = {one.path: one for one in found.variables}
+    elsewhere = payload.json(METADATA).get("backend") != require_keras().backend.backend()
+    report = LoadReport(
+        missing=tuple(_weight(None, None, one) for path, one in here.items() if path not in there),
+        unexpected=tuple(
+            _weight(one, tensors.get(path), None) for path, one in there.items() if path not in here
+        ),
+        mismatched=tuple(
+            _weight(one, tensors[path], here[path])
+            for path, one in there.items()
+            if path in here
+            and path in tensors
+            and not _fits(tensors[path], here[path], elsewhere=elsewhere)
+        ),
+    )
+    untied = [path for path, one in there.items() if path in here and here[path].also != one.also]
+    if not report.complete or untied:
+        raise NotRestorable(
+            f"the variables of {payload.part.type} {payload.part.name!r} are not those that were "
+            f"bundled: {'; '.join(_faults(report, untied, here, there))}; mend get_config, "
+            f"from_config and build of the class that holds them",
+            report=report,
+            untied=tuple(untied),
+        )
+
+
+def _is_compared(entry: Entry, found: Record) -> bool:
+    """Whether a variable has to be in a record: not where its kind is left out, or not begun."""
+    if entry.kind == "metric":
+        return any(one.path == entry.path for one in found.variables)
+    if entry.kind != "optimizer":
+        return True
+    kept = {one.path for one in found.variables if one.kind == "optimizer"}
+    return entry.path in kept or bool(kept and found.trained)
+
+
+def _fits(tensor: Tensor, entry: Entry, *, elsewhere: bool) -> bool:
+    if tensor.shape != entry.shape:
+        return False
+    if tensor.dtype == entry.dtype:
+        return True
+    # Backends count, and keep random states, in integers of their own.
+    return elsewhere and all("int" in dtype for dtype in (tensor.dtype, entry.dtype))
+
+
+def _faults(
+    report: LoadReport,
+    untied: list[str],
+    here: Mapping[str, Entry],
+    there: Mapping[str, Variable],
+) -> Iterator[str]:
+    stored = {f"{one.stored_path}" for one in report.unexpected}
+    lacking = [path for path in here if path not in there]
+    for path in lacking[:_SHOWN]:
+        shared = next((one.path for one in there.values() if path in one.also), None)
+        if shared:
+            yield f"{path} was the same variable as {shared}, and is one of its own"
+        else:
+            yield f"nothing is stored for {path} ({here[path].name}){_nearest(path, stored)}"
+    for path in sorted(stored)[:_SHOWN]:
+        yield f"it has no variable {path} ({there[path].name}){_nearest(path, lacking)}"
+    for one in report.mismatched[:_SHOWN]:
+        yield (
+            f"{one.stored_path} is stored as {one.stored_dtype}{list(one.stored_shape or ())}, and "
+            f"{one.variable_path} is {one.variable_dtype}{list(one.variable_shape or ())}"
+        )
+    for path in untied[:_SHOWN]:
+        was, now = list(there[path].also), list(here[path].also)
+        yield f"{path} was shared with {was}, and is with {now}"
+    left = max(len(lacking), len(stored), len(report.mismatched), len(untied)) - _SHOWN
+    if left > 0:
+        yield f"and {left} more"
+
+
+def _nearest(path: str, others: Iterable[str]) -> str:
+    found = get_close_matches(path, list(others), n=3)
+    return f", nearest {', '.join(found)}" if found else ""
+
+
+def _weight(one: Variable | None, tensor: Tensor | None, entry: Entry | None) -> Weight:
+    return Weight(
+        stored_path=one.path if one else None,
+        stored_shape=tensor.shape if tensor else None,
+        stored_dtype=tensor.dtype if tensor else None,
+        variable_path=entry.name if entry else None,
+        variable_shape=entry.shape if entry else None,
+        variable_dtype=entry.dtype if entry else None,
+    )
+
+
+def _give(entry: Entry, value: Any) -> None:
+    same = str(value.dtype) == entry.dtype
+    cast = value if same else value.astype(entry.dtype)
+    if not same and (cast != value).any():
+        raise NotRestorable(
+            f"{entry.path} is stored as {value.dtype} {value.ravel()[:4].tolist()}; this backend "
+            f"keeps it as {entry.dtype}, which cannot hold that",
+            path=entry.path,
+        )
+    entry.variable.assign(cast)
+
+
+def _require_listed(
+    arrays: Mapping[str, StoredTensor], tensors: Iterable[Tensor], member: str
+) -> None:
+    """Make sure that a file holds the arrays that the tensor index lists, where it lists them.
+
+    Raises:
+        Damaged: naming those that differ.
+    """
+    found = {
+        path: (one.dtype, one.shape, one.offset or 0)
+        for path, one in arrays.items()
+        if one.dtype in ITEM_SIZES
+    }
+    listed = {
+        one.path: (one.dtype, one.shape, one.offset) for one in tensors if one.member == member
+    }
+    differing = [path for path in found | listed if found.get(path) != listed.get(path)]
+    if differing:
+        path = differing[0]
+        raise Damaged(
+            f"the tensor index of the manifest and {member} differ in {len(differing)} tensors: "
+            f"{path} is {listed.get(path, 'not listed')} in the index, and "
+            f"{found.get(path, 'not there')} in the file; it was changed after bundlekit wrote it",
+            member=member,
+            paths=tuple(differing),
+        )
+
+
+def _loads_plainly(owner: Any) -> bool:
+    """Whether an object only takes its arrays, in their order."""
+    keras = require_keras()
+    own = getattr(type(owner), "load_own_variables", None)
+    plain = (keras.Layer.load_own_variables, keras.optimizers.Optimizer.load_own_variables)
+    return own is None or own in plain
+
+
+def _require_held(account: Account, index: Iterable[Tensor]) -> None:
+    for tensor in index:
+        entry = account.entries.get(tensor.path)
+        if entry is not None and (tensor.shape, tensor.dtype) != (entry.shape, entry.dtype):
+            raise Unwritable(
+                f"{entry.path} ({entry.name}) is {entry.dtype}{list(entry.shape)}, and Keras "
+                f"stores it as {tensor.dtype}{list(tensor.shape)}; mend save_own_variables of "
+                f"{type(entry.owner).__name__}",
+                path=entry.path,
+            )
+
+
+def _arrays(
+    account: Account, variables: Iterable[Entry], index: Iterable[Tensor]
+) -> tuple[Array, ...]:
+    """List what a file holds that is no variable."""
+    own = {path for one in variables for path in (one.path, *one.also)}
+    names = {path: slot.name for path, slot in account.arrays.items()}
+    return tuple(
+        Array(path=tensor.path, name=names.get(tensor.path, tensor.path))
+        for tensor in index
+        if tensor.path not in own
+    )
+
+
+def _described(entry: Entry) -> Variable:
+    trainable = entry.kind in ("weight", "state") and bool(getattr(entry.variable, "trainable", 0))
+    return Variable(
+        path=entry.path,
+        name=entry.name,
+        kind=entry.kind,
+        trainable=trainable,
+        also=entry.also,
+        attribute=entry.attribute,
+    )
+
+
+def trained_of(account: Account) -> dict[str, tuple[str, ...]]:
+    """Give the paths of the variables that each optimizer was built for, where it is built."""
+    paths = {id(one.variable): one.path for one in account.entries.values()}
+    found = {}
+    for place, optimizer in account.optimizers.items():
+        variables = internals.optimizer_variables(optimizer) if optimizer.built else None
+        if optimizer.built and variables is None and optimizer is account.main_optimizer:
+            # By public means, only what is trainable now can be told; loading tells if that is it.
+            variables = list(account.owners[""].trainable_variables)
+        if variables is not None and all(id(one) in paths for one in variables):
+            found[place] = tuple(paths[id(one)] for one in variables)
+    return found
+
+
+def _states(account: Account, kept: Mapping[str, Entry]) -> Iterator[str]:
+    """Name what is kept besides the weights."""
+    for one in kept.values():
+        if one.kind == "state":
+            is_lora = adapted.lora_of(one.owner)
+            stateful = getattr(one.owner, "stateful", False) is True
+            yield "LoRA weights" if is_lora else "recurrent states" if stateful else "other states"
+        elif one.kind in _KINDS:
+            yield _KINDS[one.kind]
+    for layer in account.layers.values():
+        if not layer.trainable:
+            yield "trainable flags"
+        if adapted.mode_of(layer):
+            yield "quantization"
+        if layer.dtype_policy.name != require_keras().config.dtype_policy().name:
+            yield "dtype policies"

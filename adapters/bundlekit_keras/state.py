@@ -1,0 +1,97 @@
+"""The member with what Keras leaves out of its files, as safetensors.
+
+States of random generators and of recurrent layers, running metrics, LoRA weights that are not
+merged, and whatever else a model holds where Keras does not look.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bundlekit.adapter import Tensor
+from bundlekit.errors import Damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bundlekit.adapter import Payload
+
+MEMBER = "state.safetensors"
+_LENGTH = 8
+"""Bytes before the header, which say how long it is."""
+
+
+_DTYPES = {
+    "bfloat16": "BF16",
+    "bool": "BOOL",
+    "complex64": "C64",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
+    **{f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
+}
+"""What safetensors calls the dtypes that Keras has."""
+
+
+def pack(arrays: Mapping[str, Any]) -> tuple[bytes, tuple[Tensor, ...]]:
+    """Give the bytes of the member, and where in it each array lies."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    # Other layouts would be stored as they lie in memory.
+    plain = {path: np.array(array, order="C", ndmin=0) for path, array in arrays.items()}
+    data = save(plain)
+    start = _LENGTH + int.from_bytes(data[:_LENGTH], "little")
+    header = json.loads(data[_LENGTH:start])
+    tensors = []
+    for path, array in plain.items():
+        begin, end = header[path]["data_offsets"]
+        tensors.append(
+            Tensor(
+                path=path,
+                member=MEMBER,
+                dtype=array.dtype.name,
+                shape=array.shape,
+                offset=start + begin,
+                size=end - begin,
+            )
+        )
+    return data, tuple(tensors)
+
+
+def unpack(payload: Payload) -> dict[str, Any]:
+    """Give the arrays by path; none where the payload has no such member.
+
+    Raises:
+        Damaged: what is stored is not safetensors, or other arrays than the tensor index lists.
+    """
+    from safetensors import SafetensorError, deserialize
+
+    indexed = {tensor.path: tensor for tensor in payload.part.tensors if tensor.member == MEMBER}
+    if MEMBER not in payload.paths:
+        return {}
+    try:
+        stored = dict(deserialize(bytes(payload.read(MEMBER))))  # type: ignore[no-untyped-call]
+    except (SafetensorError, ValueError) as error:
+        raise Damaged(f"{MEMBER} is not sound: {error}", member=MEMBER) from error
+    found = {path: (one["dtype"], tuple(one["shape"])) for path, one in stored.items()}
+    expected = {path: (_DTYPES[one.dtype], one.shape) for path, one in indexed.items()}
+    if found != expected:
+        raise Damaged(
+            f"{MEMBER} holds {found}, and the tensor index of the manifest lists {expected}; the "
+            f"file was changed or not written by bundlekit",
+            member=MEMBER,
+            found=found,
+            expected=expected,
+        )
+    return {path: _array(one["data"], indexed[path]) for path, one in stored.items()}
+
+
+def _array(data: bytes, tensor: Tensor) -> Any:
+    import ml_dtypes
+    import numpy as np
+
+    dtype = np.dtype(getattr(ml_dtypes, tensor.dtype, tensor.dtype))
+    return np.frombuffer(data, dtype).reshape(tensor.shape)
