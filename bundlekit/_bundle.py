@@ -3,7 +3,7 @@
 bundle:    object -> registry (who) -> adapter.pack (members) -> manifest -> artifact -> bytes
 unbundle:  bytes -> artifact (layout, manifest) -> registry (who) -> members (digests)
                  -> adapter.audit (needs) -> resolution (what was given, known, trusted)
-                 -> adapter.unpack -> object
+                 -> environment (versions compared) -> adapter.unpack -> object
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def unbundle(
             adapters,
             find=lambda asked: resolve(asked, given, trusted),
             custom_objects=given,
-            python=artifact.manifest.environment.get("python"),
+            environment=artifact.manifest.environment,
             options=options,
         )
 

@@ -26,7 +26,7 @@ from bundlekit.warning import warn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bundlekit.adapter import Adapter
+    from bundlekit.adapter import Adapter, Payload
 
 GROUP = "bundlekit.adapters"
 
@@ -66,6 +66,12 @@ class Installed(Record):
         """Give what the adapter's framework knows by name; nothing, where it has no way to."""
         known: Callable[[], Known] | None = getattr(self.adapter, "known", None)
         return known() if known else Known()
+
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name what unpacking a payload takes; nothing, where the adapter does not say."""
+        requires: Callable[[Payload], tuple[str, ...]] | None
+        requires = getattr(self.adapter, "requires", None)
+        return requires(payload) if requires else ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bundlekit._registry import installed
 from bundlekit._version import __version__
 from bundlekit.adapter import Payload
 from bundlekit.artifact import Content, write
+from bundlekit.environment import platform_name
 from bundlekit.errors import BundleError, Unwritable
 from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
 from bundlekit.options import require_known
@@ -184,6 +185,6 @@ def environment_of(chosen: Installed) -> dict[str, str]:
     return {
         "bundlekit": __version__,
         chosen.distribution: chosen.distribution_version,
-        "platform": f"{platform.system()}-{platform.machine()}".lower(),
+        "platform": platform_name(),
         "python": platform.python_version(),
     }

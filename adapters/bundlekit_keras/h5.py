@@ -45,13 +45,13 @@ from bundlekit_keras.described import (
     require_vocabularies,
     type_of,
 )
-from bundlekit_keras.framework import environment
+from bundlekit_keras.framework import REQUIRED, environment, require_keras
 from bundlekit_keras.h5_file import MODEL, REMEDY
 from bundlekit_keras.keras_file import CONFIG, METADATA
 from bundlekit_keras.parts import wanted_parts
 from bundlekit_keras.route import OWN, Route, route
 from bundlekit_keras.signature import signature_of
-from bundlekit_keras.writer import Writer, require_readable, writer_of
+from bundlekit_keras.writer import Writer, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,6 +130,10 @@ class H5Adapter:
             raise Damaged(f"{', '.join(sorted(paths))} are not the members of 'keras-h5'")
         return _route(payload).needs(payload.part, MODEL)
 
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name the Keras that builds the model: of today, or of Keras 2 where only that can."""
+        return keras_2.REQUIRED if _route(payload).is_tf_keras else REQUIRED
+
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
         return scopes.known()
@@ -144,7 +148,7 @@ class H5Adapter:
         """
         found = _route(payload)
         if not found.is_tf_keras:
-            require_readable(found.writer)
+            require_keras()
         loading.require_target(context.options)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
             weights = replace(

@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from bundlekit_tensorflow import keras_2
+
 from bundlekit.adapter import (
     Adopted,
     Context,
@@ -49,12 +51,12 @@ from bundlekit_keras.described import (
     require_vocabularies,
     type_of,
 )
-from bundlekit_keras.framework import environment, require_keras
+from bundlekit_keras.framework import REQUIRED, environment, require_keras
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
 from bundlekit_keras.parts import wanted_parts
 from bundlekit_keras.route import Route, route
 from bundlekit_keras.signature import signature_of
-from bundlekit_keras.writer import require_readable, writer_of
+from bundlekit_keras.writer import writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,6 +138,10 @@ class KerasAdapter:
         defaults.check(payload.json(METADATA))
         return found.needs(payload.part, CONFIG)
 
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name the Keras that builds the model: of today, or of Keras 2 where only that can."""
+        return keras_2.REQUIRED if _route(payload).is_tf_keras else REQUIRED
+
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
         return scopes.known()
@@ -154,7 +160,8 @@ class KerasAdapter:
             IncompleteLoad: the weights are not those of `into`.
         """
         found = _route(payload)
-        require_readable(found.writer)
+        if not found.is_tf_keras:
+            require_keras()
         loading.require_target(context.options)
         if "into" in context.options:
             with variables.opened(payload, WEIGHTS) as stored:
