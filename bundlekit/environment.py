@@ -150,8 +150,9 @@ def mismatches(
 
     What is newer here in its minor or patch is none. Nor is a newer major of the readers, which
     promise to read what their earlier releases wrote; nor that of a framework whose file was
-    adopted, since old files are what adopting is for. Of Python, a major is one: bytecode is tied
-    to its minor, and that is an error of its own where there is any.
+    adopted, since old files are what adopting is for. What is missing, or too old to do at all, is
+    an error of the adapter's. Of Python, only another major is one: bytecode is tied to the minor,
+    and that is an error of its own where there is any.
 
     Args:
         recorded: the environment that the manifest records.
@@ -160,6 +161,8 @@ def mismatches(
     """
 
     def matters(one: Component) -> bool:
+        if one.is_lacking:
+            return False
         if one.name == "python":
             return one.grade is Grade.OTHER_MAJOR
         if one.name in readers or WRITTEN_BY in recorded:

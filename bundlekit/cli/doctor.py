@@ -76,7 +76,7 @@ def _advice(one: Component) -> str:
         return "" if one.grade is Grade.SAME else "matters to code by value only"
     if one.is_older:
         return "what is new in the writer's is not known here"
-    return "may compute differently" if one.grade is Grade.OTHER_MAJOR else ""
+    return "newer than the writer's by a major" if one.grade is Grade.OTHER_MAJOR else ""
 
 
 def _json(found: Diagnosis) -> str:
