@@ -167,6 +167,9 @@ def unbundle(
     `custom_objects`, in the scopes that are open (merged), among what this process has bundled, in
     the framework's registry, and then, if trusted, by import and in the artifact's own code.
 
+    What is older here than what the artifact was written with, or of another major, is one
+    `BundleWarning` with both versions.
+
     Args:
         source: a `Bundle`, bytes, a path, or a binary file, seekable or not.
         custom_objects: classes and functions that the object is made of, by registered name

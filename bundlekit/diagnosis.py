@@ -38,7 +38,7 @@ class Diagnosis:
     components: tuple[Component, ...]
     """What restoring takes, and what else the writer recorded."""
     faults: tuple[str, ...]
-    """Adapters that are missing, or do not read what is stored, and what to do."""
+    """Adapters that are missing, or refuse what is newer or older than they read; what to do."""
     needs: tuple[Missing, ...]
     """The user's classes and functions, and how each could get here."""
 
@@ -79,23 +79,21 @@ def diagnose(artifact: Artifact) -> Diagnosis:
     Of the user's packages only the outermost is looked for: to find what is in it would import it.
 
     Raises:
-        Refused, Damaged, TooNew: nobody would restore it.
+        Refused, Damaged: nobody would restore it.
     """
     payload = payload_of(artifact, whole=False)
     recorded = artifact.manifest.environment
     faults, requires = _asked(payload, recorded)
     try:
         needs, _ = needs_of(payload)
-    except FrameworkMissing:  # an adapter cannot look; until it can, the manifest's word is taken
+    except (FrameworkMissing, TooNew):  # it cannot be looked at; the manifest's word is taken
         needs = tuple(need for part in payload.walk() for need in part.part.custom_objects)
-    if any(need.travels == "value" for need in needs):
+    (python,) = needed(recorded, ["python"])
+    reachable = tuple(_reachable(need, python) for need in dict.fromkeys(needs))
+    if any(one.need.code and not one.by_name for one in reachable):
         requires.append("cloudpickle")
-    found = needed(recorded, ["python", "bundlekit", *requires])
-    return Diagnosis(
-        components=(*found, *not_needed(recorded, found)),
-        faults=tuple(faults),
-        needs=tuple(_reachable(need, found[0]) for need in dict.fromkeys(needs)),
-    )
+    found = (python, *needed(recorded, ["bundlekit", *requires]))
+    return Diagnosis((*found, *not_needed(recorded, found)), tuple(faults), reachable)
 
 
 def _asked(payload: Payload, recorded: dict[str, str]) -> tuple[list[str], list[str]]:

@@ -28,17 +28,12 @@ def install_line(needed: Iterable[Component]) -> str | None:
     lacking = {_normal(one.name) for one in asked if one.here is None}
     extra = _extra_for(lacking)
     brought = lacking & _extras().get(extra or "", frozenset())
-    listed = [
-        one.remedy
-        for one in asked
-        if _normal(one.name) not in brought or one.remedy not in (one.name, _least(one))
+    listed = [f"bundlekit[{extra}]"] if extra else []
+    # What the extra brings is only named again to have it at the writer's minor.
+    listed += [
+        one.remedy for one in asked if _normal(one.name) not in brought or "~=" in one.remedy
     ]
-    listed = ([f"bundlekit[{extra}]"] if extra else []) + listed
     return pip_install(listed) if listed else None
-
-
-def _least(one: Component) -> str:
-    return f"{one.name}>={one.oldest}"
 
 
 def _extra_for(lacking: set[str]) -> str | None:
@@ -54,7 +49,11 @@ def _extra_for(lacking: set[str]) -> str | None:
 @cache
 def _extras() -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for requirement in metadata.requires("bundlekit") or ():
+    try:
+        requirements = metadata.requires("bundlekit") or ()
+    except metadata.PackageNotFoundError:  # its folder is on the path, and nothing was installed
+        requirements = ()
+    for requirement in requirements:
         match = _EXTRA.match(requirement)
         if match:
             found.setdefault(match[2], set()).add(_normal(match[1]))

@@ -119,7 +119,7 @@ class ConfigAdapter:
         return audit.needs(_config(payload), payload.part.custom_objects, written_by=version)
 
     def requires(self, payload: Payload) -> tuple[str, ...]:
-        """Name Keras and its backend."""
+        """Name what builds any object of Keras."""
         return REQUIRED
 
     def known(self) -> Known:

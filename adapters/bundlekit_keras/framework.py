@@ -11,7 +11,7 @@ from bundlekit.errors import FrameworkMissing
 
 OLDEST = (3, 6)
 """The oldest Keras that is supported: the tests run on it."""
-REQUIRED = ("keras>=3.6", "backend", "numpy", "h5py", "safetensors")
+REQUIRED = (f"keras>={OLDEST[0]}.{OLDEST[1]}", "backend", "numpy", "h5py", "safetensors")
 """What restoring a model takes."""
 _SHOWN = 500
 _CLASS = re.compile(r"(?:<class |deserializing class )'([^']+)'")

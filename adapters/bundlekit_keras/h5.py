@@ -45,7 +45,7 @@ from bundlekit_keras.described import (
     require_vocabularies,
     type_of,
 )
-from bundlekit_keras.framework import REQUIRED, environment, require_keras
+from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.h5_file import MODEL, REMEDY
 from bundlekit_keras.keras_file import CONFIG, METADATA
 from bundlekit_keras.parts import wanted_parts
@@ -131,8 +131,8 @@ class H5Adapter:
         return _route(payload).needs(payload.part, MODEL)
 
     def requires(self, payload: Payload) -> tuple[str, ...]:
-        """Name the Keras that builds the model: of today, or of Keras 2 where only that can."""
-        return keras_2.REQUIRED if _route(payload).is_tf_keras else REQUIRED
+        """Name what builds the model: the installed Keras, or tf_keras where only that can."""
+        return _route(payload).requires
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""

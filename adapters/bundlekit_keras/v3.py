@@ -15,8 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_tensorflow import keras_2
-
 from bundlekit.adapter import (
     Adopted,
     Context,
@@ -51,7 +49,7 @@ from bundlekit_keras.described import (
     require_vocabularies,
     type_of,
 )
-from bundlekit_keras.framework import REQUIRED, environment, require_keras
+from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
 from bundlekit_keras.parts import wanted_parts
 from bundlekit_keras.route import Route, route
@@ -139,8 +137,8 @@ class KerasAdapter:
         return found.needs(payload.part, CONFIG)
 
     def requires(self, payload: Payload) -> tuple[str, ...]:
-        """Name the Keras that builds the model: of today, or of Keras 2 where only that can."""
-        return keras_2.REQUIRED if _route(payload).is_tf_keras else REQUIRED
+        """Name what builds the model: the installed Keras, or tf_keras where only that can."""
+        return _route(payload).requires
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""

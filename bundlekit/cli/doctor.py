@@ -53,7 +53,8 @@ def _rows(found: Diagnosis) -> Iterator[tuple[str, str]]:
     if found.trust:
         yield "to allow", "\nor ".join(found.trust)
     if found.custom_objects:
-        yield "to give", f"custom_objects={{{', '.join(map(repr, found.custom_objects))}: …}}"
+        given = ", ".join(f'"{name}": …' for name in found.custom_objects)
+        yield "to give", f"custom_objects={{{given}}}"
     if found.install or found.is_restorable:
         yield "to install", found.install or "nothing is missing"
     yield "verdict", "can be restored here" if found.is_restorable else "cannot be restored here"

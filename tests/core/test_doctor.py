@@ -29,7 +29,12 @@ SCALE = Need(
 CODE = msgspec.structs.replace(SCALE, name="Scale", module="__main__", code="0.Scale")
 
 
-def keras_bundle(path: Path, *needs: Need, environment: dict[str, str] | None = None) -> Path:
+def keras_bundle(
+    path: Path,
+    *needs: Need,
+    environment: dict[str, str] | None = None,
+    version: str = "3.15.0",
+) -> Path:
     """Write an artifact of the adapter `keras` without Keras: the doctor reads no weights."""
     layers: list[dict[str, Any]] = [
         {
@@ -48,7 +53,7 @@ def keras_bundle(path: Path, *needs: Need, environment: dict[str, str] | None = 
     }
     contents = {
         "config.json": Content(json.dumps(config).encode()),
-        "metadata.json": Content(b'{"floatx":"float32","keras_version":"3.15.0"}'),
+        "metadata.json": Content(json.dumps({"keras_version": version}).encode()),
         "model.weights.h5": Content(b"nobody reads this", tensors=True),
     }
     if any(need.code for need in needs):
@@ -190,7 +195,7 @@ def test_a_package_of_the_users_that_is_here_only_takes_trust(
 def test_a_package_of_the_users_that_is_not_here_has_to_be_given(tmp_path: Path) -> None:
     shown = doctor(keras_bundle(tmp_path / "model.bundle", SCALE), code=1)
     assert "no package acme is found here" in shown
-    assert "custom_objects={'Scale': …}" in shown
+    assert 'custom_objects={"Scale": …}' in shown
     assert "trust=" not in shown
     assert "nothing is missing" not in shown
 
@@ -206,6 +211,14 @@ def test_code_by_value_runs_on_the_python_that_wrote_it(tmp_path: Path) -> None:
     shown = doctor(file, code=1)
     assert f"its code is for Python 3.99.1, and this is {sys.version_info[0]}." in shown
     assert rows(shown)["python"][2:4] == ["older", "minor"]
+
+
+def test_what_a_newer_major_of_keras_wrote_is_refused_in_its_row(tmp_path: Path) -> None:
+    newer = {"keras": "4.0.1"}
+    file = keras_bundle(tmp_path / "model.bundle", environment=newer, version="4.0.1")
+    shown = doctor(file, code=1)
+    assert rows(shown)["keras"][2:4] == ["other", "major"]
+    assert "was written by Keras 4.0.1; this bundlekit reads files of Keras up to 3" in shown
 
 
 def test_an_adapter_that_is_missing_is_named_with_its_distribution(
