@@ -20,7 +20,7 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `by_trust`: needs that no object fulfils, and trust alone allows.
 * `resolution`: every need found, in a fixed order, before anything is built.
 * `trusted_import`, `missing`: its fifth step; what it says of what was not found.
-* `environment`: what wrote an artifact, compared with what is here.
+* `environment`, `here`: what wrote an artifact, compared with what is here.
 * `diagnosis`, `install_line`: what is missing here to restore it; the line that installs it.
 * `verification`: every check that needs no framework.
 * `rebuilding`: a trial, when bundling, that the object comes back.

@@ -1,34 +1,23 @@
 """The environment that wrote an artifact, compared with the one that is here.
 
-Nothing is imported to do so: versions are those of modules that are loaded, or else of installed
-distributions. What of it matters, the adapter says: `requires` in `bundlekit.adapter`.
+Nothing is imported to do so. What of it matters, the adapter says: `requires` in
+`bundlekit.adapter`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import re
-import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib import metadata
-from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bundlekit._version import __version__
+from bundlekit.here import BACKEND, backend, found
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-BACKEND = "backend"
-"""The component that names the package that Keras computes with."""
 WRITTEN_BY = "written_by"
 """What the environment of an adopted file says, and no other: its versions are its writer's."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NUMBERS = re.compile(r"(\d{1,6})(?:\.(\d{1,6}))?")
 
 
@@ -126,12 +115,12 @@ def needed(recorded: Mapping[str, str], requires: Iterable[str]) -> tuple[Compon
         >>> [one.grade.value for one in needed({"python": "2.7"}, ["python"])]
         ['other major']
     """
-    found = {}
+    components = {}
     for requirement in requires:
         name, _, oldest = requirement.partition(">=")
         name = backend() if name == BACKEND else name
-        found[name] = _component(name, recorded.get(name), needed=True, oldest=oldest)
-    return tuple(found.values())
+        components[name] = _component(name, recorded.get(name), needed=True, oldest=oldest)
+    return tuple(components.values())
 
 
 def not_needed(
@@ -172,9 +161,9 @@ def mismatches(
     return tuple(one for one in needed(recorded, [*readers, *requires, "python"]) if matters(one))
 
 
-def described(found: Iterable[Component]) -> str:
+def described(mismatched: Iterable[Component]) -> str:
     """Say of mismatches, in one sentence, both versions and what to install."""
-    listed = list(found)
+    listed = list(mismatched)
     said = ", ".join(f"{one.name} {one.recorded} (here {one.here})" for one in listed)
     older = [one for one in listed if one.is_older and one.name != "python"]
     text = f"the artifact was written with {said}; it may come back different, or not at all"
@@ -199,35 +188,10 @@ def numbers(version: str | None) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2] or 0)) if match else None
 
 
-def backend() -> str:
-    """Name the backend of Keras in this process, or the one that it would have."""
-    current = getattr(getattr(sys.modules.get("keras"), "backend", None), "backend", None)
-    if callable(current):
-        return str(current())
-    return os.environ.get("KERAS_BACKEND") or _configured() or "tensorflow"
-
-
-def platform_name() -> str:
-    """Name the system and its processor, as manifests do."""
-    return f"{platform.system()}-{platform.machine()}".lower()
-
-
-def _configured() -> str | None:
-    """Give the backend that Keras' own settings file names."""
-    folder = os.environ.get("KERAS_HOME")
-    try:
-        path = Path(folder).expanduser() if folder else Path.home() / ".keras"
-        found: Any = json.loads((path / "keras.json").read_text(encoding="utf-8"))
-        named = found.get("backend")
-    except (OSError, ValueError, RuntimeError, AttributeError):
-        return None
-    return named if isinstance(named, str) else None
-
-
 def _component(
     name: str, recorded: str | None, *, needed: bool = False, oldest: str = ""
 ) -> Component:
-    here, distribution = _found(name)
+    here, distribution = found(name)
     return Component(
         name=name,
         recorded=recorded,
@@ -236,35 +200,3 @@ def _component(
         needed=needed,
         oldest=oldest,
     )
-
-
-def _found(name: str) -> tuple[str | None, str]:
-    """Give the version of what is here, and what pip calls it."""
-    own = {"python": platform.python_version, "platform": platform_name, BACKEND: backend}
-    if name in own:
-        return own[name](), name
-    if name == "bundlekit":
-        return __version__, name
-    if not _NAME.fullmatch(name):
-        return None, name
-    installed, distribution = _installed(name)
-    # A loaded module is what runs, whatever was installed since; nothing that an artifact names
-    # may run a module's own `__getattr__`.
-    module = sys.modules.get(name)
-    loaded = vars(module).get("__version__") if isinstance(module, ModuleType) else None
-    return (str(loaded) if isinstance(loaded, str) else installed), distribution
-
-
-def _installed(name: str) -> tuple[str | None, str]:
-    try:
-        return metadata.version(name), name
-    except metadata.PackageNotFoundError:
-        pass
-    for distribution in _distributions(tuple(sys.path)).get(name, ()):
-        return metadata.version(distribution), distribution
-    return None, name
-
-
-@cache
-def _distributions(_folders: tuple[str, ...]) -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()

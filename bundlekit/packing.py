@@ -14,8 +14,8 @@ from bundlekit._registry import installed
 from bundlekit._version import __version__
 from bundlekit.adapter import Payload
 from bundlekit.artifact import Content, write
-from bundlekit.environment import platform_name
 from bundlekit.errors import BundleError, Unwritable
+from bundlekit.here import platform_name
 from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
 from bundlekit.options import require_known
 

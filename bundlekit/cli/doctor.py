@@ -65,7 +65,8 @@ def _cells(one: Component) -> tuple[str, str, str, str]:
 
 
 def _advice(one: Component) -> str:
-    from bundlekit.environment import BACKEND, Grade
+    from bundlekit.environment import Grade
+    from bundlekit.here import BACKEND
 
     if one.is_lacking:
         return f"{one.oldest} or later is needed" if one.is_too_old else "needed, not installed"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import bundlekit
-from bundlekit import BundleWarning, environment, manifest
+from bundlekit import BundleWarning, here, manifest
 from bundlekit.artifact import Content, write
 from bundlekit.environment import Component, mismatches, needed, not_needed
 from bundlekit.install_line import install_line
@@ -112,7 +112,7 @@ def test_an_older_adapter_is_said(careful: bytes) -> None:
 
 
 def test_what_is_newer_here_is_not_said(careful: bytes) -> None:
-    major = environment.needed({}, ["numpy"])[0].here
+    major = needed({}, ["numpy"])[0].here
     assert major is not None
     assert (
         said(written_in(careful, numpy=f"{major.partition('.')[0]}.0.0", bundlekit="0.0.1")) == []
@@ -165,19 +165,19 @@ def test_the_backend_is_that_of_this_process_without_importing_keras(
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert environment.backend() == "tensorflow"
+    assert here.backend() == "tensorflow"
     for text in ('{"backend": 7}', "[]", "no json"):
         (tmp_path / "keras.json").write_text(text)
-        assert environment.backend() == "tensorflow"
+        assert here.backend() == "tensorflow"
     (tmp_path / "keras.json").write_text('{"backend": "torch"}')
-    assert environment.backend() == "torch"
+    assert here.backend() == "torch"
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home" / ".keras").mkdir(parents=True)
     (tmp_path / "home" / ".keras" / "keras.json").write_text('{"backend": "openvino"}')
-    assert environment.backend() == "openvino"
+    assert here.backend() == "openvino"
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert environment.backend() == "jax"
+    assert here.backend() == "jax"
     assert "keras" not in sys.modules
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import bundlekit
-from bundlekit import BundleWarning, TooNew, environment
+from bundlekit import BundleWarning, TooNew, here
 from bundlekit._registry import installed
 from bundlekit.artifact import Artifact
 from bundlekit.source import MemorySource
@@ -51,7 +51,7 @@ def of_version(trained: Trained, version: str, path: Path) -> Path:
 def test_the_backend_is_that_of_keras() -> None:
     import keras
 
-    assert environment.backend() == keras.backend.backend()
+    assert here.backend() == keras.backend.backend()
 
 
 @pytest.mark.parametrize("adapter", ["keras", "keras-h5", "keras-config"])
