@@ -4,7 +4,7 @@
                       -> travel (how those get there) -> manifest -> artifact -> bytes
     unbundle:  bytes -> artifact (layout, manifest, digests) -> registry (who)
                      -> adapter.audit (needs) -> resolution (given, known, trusted)
-                     -> adapter.unpack -> object
+                     -> environment (versions compared) -> adapter.unpack -> object
     adopt:     a file of others -> adapter.adopt (recognised by content) -> manifest -> artifact
 
 There is one way in each direction, and no step goes back. The modules, along that way:
@@ -20,6 +20,8 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `by_trust`: needs that no object fulfils, and trust alone allows.
 * `resolution`: every need found, in a fixed order, before anything is built.
 * `trusted_import`, `missing`: its fifth step; what it says of what was not found.
+* `environment`, `here`: what wrote an artifact, compared with what is here.
+* `diagnosis`, `install_line`: what is missing here to restore it; the line that installs it.
 * `verification`: every check that needs no framework.
 * `rebuilding`: a trial, when bundling, that the object comes back.
 * `adapter`: the protocol that adapters follow. Each representation of each family of

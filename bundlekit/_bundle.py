@@ -3,7 +3,7 @@
 bundle:    object -> registry (who) -> adapter.pack (members) -> manifest -> artifact -> bytes
 unbundle:  bytes -> artifact (layout, manifest) -> registry (who) -> members (digests)
                  -> adapter.audit (needs) -> resolution (what was given, known, trusted)
-                 -> adapter.unpack -> object
+                 -> environment (versions compared) -> adapter.unpack -> object
 """
 
 from __future__ import annotations
@@ -167,6 +167,9 @@ def unbundle(
     `custom_objects`, in the scopes that are open (merged), among what this process has bundled, in
     the framework's registry, and then, if trusted, by import and in the artifact's own code.
 
+    What is older here than what the artifact was written with, or of another major, is one
+    `BundleWarning` with both versions.
+
     Args:
         source: a `Bundle`, bytes, a path, or a binary file, seekable or not.
         custom_objects: classes and functions that the object is made of, by registered name
@@ -201,7 +204,7 @@ def unbundle(
             adapters,
             find=lambda asked: resolve(asked, given, trusted),
             custom_objects=given,
-            python=artifact.manifest.environment.get("python"),
+            environment=artifact.manifest.environment,
             options=options,
         )
 

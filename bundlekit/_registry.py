@@ -26,7 +26,7 @@ from bundlekit.warning import warn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from bundlekit.adapter import Adapter, Need
+    from bundlekit.adapter import Adapter, Need, Payload
 
 GROUP = "bundlekit.adapters"
 
@@ -67,10 +67,16 @@ class Installed(Record):
         known: Callable[[], Known] | None = getattr(self.adapter, "known", None)
         return known() if known else Known()
 
-    def required(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
+    def needed(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
         """Give those of the needs that restoring with these options takes; by default all."""
-        required: Callable[..., tuple[Need, ...]] | None = getattr(self.adapter, "required", None)
-        return required(needs, options) if required else needs
+        needed: Callable[..., tuple[Need, ...]] | None = getattr(self.adapter, "needed", None)
+        return needed(needs, options) if needed else needs
+
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name what unpacking a payload takes; nothing, where the adapter does not say."""
+        requires: Callable[[Payload], tuple[str, ...]] | None
+        requires = getattr(self.adapter, "requires", None)
+        return requires(payload) if requires else ()
 
 
 @dataclass(frozen=True)

@@ -174,12 +174,16 @@ class Context:
 class Adapter(Protocol):
     """One representation of one family of objects.
 
-    Three more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
+    Four more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
     or a registry of the user's classes, tells what is in them and imports nothing.
-    `required(self, needs, options)` gives those of the audited needs that `unpack` takes with these
+    `needed(self, needs, options)` gives those of the audited needs that `unpack` takes with these
     options, as a tuple.
     `adopt(self, foreign: Foreign) -> Adopted | None` takes what the framework's own writers have
     written, recognised by content; `None` says that it is something else. It imports no framework.
+    `requires(self, payload: Payload) -> tuple[str, ...]` names the packages that `unpack` takes to
+    restore a payload, as `environment` calls them, such as `keras>=3.6`; `backend` is the one that
+    Keras has in this process. It imports no framework. Where their versions are not those of the
+    writer, the caller is told.
 
     And it may say of itself, for people: `members`, what it writes; `gives`, what comes back;
     `keeps` and `loses`, what that has of the object and what it has not.

@@ -16,6 +16,7 @@ from bundlekit._registry import installed
 from bundlekit.adapter import Adopted, Foreign, Payload
 from bundlekit.artifact import Content
 from bundlekit.bundle_type import Bundle
+from bundlekit.environment import WRITTEN_BY
 from bundlekit.errors import AdapterBroken, NotABundle
 from bundlekit.manifest import Part
 from bundlekit.packing import Packed, environment_of, require_plain
@@ -63,7 +64,7 @@ def adopt(
     """
     plain = require_plain(name, metadata)
     foreign = Foreign(path)
-    if not foreign.is_folder and _is_bundle(foreign):
+    if is_bundle(foreign):
         return Bundle(foreign.read())
     chosen, adopted = _adopted(foreign)
     described = adopted.description
@@ -85,15 +86,20 @@ def adopt(
         path: Content(data, path.endswith(TENSORS)) for path, data in adopted.members.items()
     }
     environment = {**environment_of(chosen), **described.environment}
-    packed = Packed(payload, contents, {**environment, "written_by": adopted.written_by}, {})
+    packed = Packed(payload, contents, {**environment, WRITTEN_BY: adopted.written_by}, {})
     file = io.BytesIO()
     packed.write(file, plain)
     return Bundle(file.getvalue())
 
 
-def _is_bundle(foreign: Foreign) -> bool:
+def is_bundle(foreign: Foreign) -> bool:
+    """Tell whether a file is a bundle, by how it begins and ends; it may still be damaged."""
     # The last entry of a bundle, and of nothing that frameworks write, is its manifest.
-    return foreign.head(4) == b"PK\x03\x04" and layout.MANIFEST.encode() in foreign.tail(4096)
+    return (
+        not foreign.is_folder
+        and foreign.head(4) == b"PK\x03\x04"
+        and layout.MANIFEST.encode() in foreign.tail(4096)
+    )
 
 
 def _adopted(foreign: Foreign) -> tuple[Installed, Adopted]:

@@ -15,6 +15,7 @@ from bundlekit._version import __version__
 from bundlekit.adapter import Payload
 from bundlekit.artifact import Content, write
 from bundlekit.errors import BundleError, Unwritable
+from bundlekit.here import platform_name
 from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
 from bundlekit.options import require_known
 
@@ -191,6 +192,6 @@ def environment_of(chosen: Installed) -> dict[str, str]:
     return {
         "bundlekit": __version__,
         chosen.distribution: chosen.distribution_version,
-        "platform": f"{platform.system()}-{platform.machine()}".lower(),
+        "platform": platform_name(),
         "python": platform.python_version(),
     }

@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 
 from bundlekit import by_value
 from bundlekit.errors import UnknownOption, Unwritable
+from bundlekit.here import distributions
 from bundlekit.home import home_of, is_found
 from bundlekit.need import Need
 from bundlekit.source_code import digest_of, source_of
@@ -205,16 +206,5 @@ def _parents(module: str) -> Iterator[str]:
 
 def _distribution(module: str) -> str | None:
     """Give the distribution that a module's top-level package belongs to."""
-    found = sorted(set(_distributions().get(module.partition(".")[0], ())))
+    found = sorted(set(distributions().get(module.partition(".")[0], ())))
     return found[0] if found else None
-
-
-def _distributions() -> Mapping[str, list[str]]:
-    key = tuple(sys.path)
-    if key not in _known_distributions:
-        _known_distributions.clear()
-        _known_distributions[key] = importlib.metadata.packages_distributions()
-    return _known_distributions[key]
-
-
-_known_distributions: dict[tuple[str, ...], Mapping[str, list[str]]] = {}

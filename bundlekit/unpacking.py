@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from bundlekit import travel
 from bundlekit._registry import installed
 from bundlekit.adapter import Context, Payload
+from bundlekit.environment import described, mismatches
 from bundlekit.errors import Damaged, TooNew, TooOld
 from bundlekit.manifest import owner_of, part_prefix
 from bundlekit.resolution import Asked, Found
+from bundlekit.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from bundlekit._registry import Installed
+    from bundlekit._registry import Installed, Registry
     from bundlekit.artifact import Artifact
     from bundlekit.manifest import Part
     from bundlekit.need import Need
@@ -34,13 +36,15 @@ def adapters_of(part: Part, environment: Mapping[str, str]) -> dict[str, Install
         TooNew, TooOld: an adapter is here and does not read this version of its payload.
     """
     registry = installed()
-    found = {}
-    for _, inner in part.walk():
-        chosen = registry.get(inner.adapter, distribution=inner.distribution)
-        if inner.payload_version not in chosen.adapter.reads:
-            raise _unreadable(chosen, inner, environment.get(inner.distribution))
-        found[inner.adapter] = chosen
-    return found
+    return {inner.adapter: adapter_of(inner, registry, environment) for _, inner in part.walk()}
+
+
+def adapter_of(part: Part, registry: Registry, environment: Mapping[str, str]) -> Installed:
+    """Find the adapter of a part, and nothing of the parts in it; see `adapters_of`."""
+    chosen = registry.get(part.adapter, distribution=part.distribution)
+    if part.payload_version not in chosen.adapter.reads:
+        raise _unreadable(chosen, part, environment.get(part.distribution))
+    return chosen
 
 
 def payload_of(artifact: Artifact, *, whole: bool = True) -> Payload:
@@ -77,7 +81,7 @@ def restore(
     *,
     find: Callable[[Sequence[Asked]], list[Found]],
     custom_objects: Mapping[str, object] | None = None,
-    python: str | None = None,
+    environment: Mapping[str, str] | None = None,
     options: Mapping[str, object] | None = None,
     isolated: bool = False,
 ) -> Any:
@@ -88,7 +92,7 @@ def restore(
         adapters: those of all its parts.
         find: finds what the parts need, or raises; see `resolution.resolve`.
         custom_objects: what the caller gave.
-        python: the version of Python that wrote it.
+        environment: what wrote it; what of that differs here in a way that matters is said.
         options: of the outermost adapter.
         isolated: whether scopes and registries of the process are to be left out.
 
@@ -97,6 +101,7 @@ def restore(
         MissingCustomObjects: all classes and functions that were not found.
         FrameworkMissing, NotRestorable: as its adapter finds.
     """
+    recorded = environment or {}
     parts = list(payload.walk())
     needs = [_audited(inner, adapters, options if inner is payload else {}) for inner in parts]
     asked = [
@@ -104,11 +109,12 @@ def restore(
             needs=found,
             known=adapters[inner.part.adapter].known,
             code=inner.code.get(travel.PICKLE),
-            python=python,
+            python=recorded.get("python"),
         )
         for inner, found in zip(parts, needs, strict=True)
     ]
     objects = dict(zip(map(id, parts), find(asked), strict=True))
+    _warn_of_mismatches(recorded, [(adapters[inner.part.adapter], inner) for inner in parts])
     audited = dict(zip(map(id, parts), needs, strict=True))
 
     def build(payload: Payload, options: Mapping[str, object]) -> Any:
@@ -132,7 +138,18 @@ def _audited(
     """Audit all of a payload, and give what restoring it with these options takes of that."""
     record = adapters[payload.part.adapter]
     needs = record.adapter.audit(payload)
-    return record.required(needs, options or {})
+    return record.needed(needs, options or {})
+
+
+def _warn_of_mismatches(
+    recorded: Mapping[str, str], parts: Sequence[tuple[Installed, Payload]]
+) -> None:
+    """Say once what is not here as the writer had it, all of it together."""
+    readers = {"bundlekit", *(chosen.distribution for chosen, _ in parts)}
+    requires = [name for chosen, inner in parts for name in chosen.requires(inner)]
+    found = mismatches(recorded, requires, sorted(readers)) if recorded else ()
+    if found:
+        warn(described(found))
 
 
 def needs_of(payload: Payload) -> tuple[tuple[Need, ...], tuple[str, ...]]:

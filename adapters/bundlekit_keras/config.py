@@ -37,10 +37,10 @@ from bundlekit_keras import (
     unwritable,
 )
 from bundlekit_keras.described import name_in, type_of
-from bundlekit_keras.framework import environment, innermost, require_keras
+from bundlekit_keras.framework import REQUIRED, environment, innermost, require_keras
 from bundlekit_keras.keras_file import CONFIG, METADATA
 from bundlekit_keras.undisturbed import undisturbed
-from bundlekit_keras.writer import require_readable, writer_in, writer_of
+from bundlekit_keras.writer import writer_in, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +118,10 @@ class ConfigAdapter:
         version = metadata.get("keras_version")
         return audit.needs(_config(payload), payload.part.custom_objects, written_by=version)
 
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name what builds any object of Keras."""
+        return REQUIRED
+
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
         return scopes.known()
@@ -129,7 +133,7 @@ class ConfigAdapter:
             NotRestorable: Keras failed, with its error as the cause.
         """
         metadata = payload.json(METADATA)
-        require_readable(writer_of(metadata.get("keras_version"), METADATA))
+        require_keras()
         with exclusive.building, defaults.set_as(metadata):
             obj = assembly.build(_config(payload), context, compiled=False, payload=payload)
         if context.options.get("register"):

@@ -11,6 +11,8 @@ from bundlekit.errors import FrameworkMissing
 
 OLDEST = (3, 6)
 """The oldest Keras that is supported: the tests run on it."""
+REQUIRED = (f"keras>={OLDEST[0]}.{OLDEST[1]}", "backend", "numpy", "h5py", "safetensors")
+"""What restoring a model takes."""
 _SHOWN = 500
 _CLASS = re.compile(r"(?:<class |deserializing class )'([^']+)'")
 

@@ -49,19 +49,19 @@ from bundlekit_keras.described import (
     require_vocabularies,
     type_of,
 )
-from bundlekit_keras.framework import environment
+from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.h5_file import MODEL, REMEDY
 from bundlekit_keras.keras_file import CONFIG, METADATA
 from bundlekit_keras.parts import (
     compiles,
     drops_optimizer,
     keeps_optimizer,
-    required,
+    needed,
     wanted_parts,
 )
 from bundlekit_keras.route import OWN, Route, route
 from bundlekit_keras.signature import signature_of
-from bundlekit_keras.writer import Writer, require_readable, writer_of
+from bundlekit_keras.writer import Writer, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,9 +154,13 @@ class H5Adapter:
         record.of(payload)
         return _route(payload).needs(payload.part, MODEL)
 
-    def required(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
+    def needed(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
         """Leave out what only compiling takes, where it is not compiled."""
-        return required(needs, options)
+        return needed(needs, options)
+
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name what builds the model: the installed Keras, or tf_keras where only that can."""
+        return _route(payload).requires
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
@@ -172,7 +176,7 @@ class H5Adapter:
         """
         found = _route(payload)
         if not found.is_tf_keras:
-            require_readable(found.writer)
+            require_keras()
         loading.require_target(context.options)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
             listed = record.of(payload)

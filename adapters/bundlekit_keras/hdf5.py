@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit import strict_json
 from bundlekit.adapter import MAX_JSON_DEPTH, MAX_JSON_SIZE
-from bundlekit.errors import BundleError, Damaged, LimitExceeded, Refused
+from bundlekit.errors import BundleError, Damaged, FrameworkMissing, LimitExceeded, Refused
 from bundlekit_keras import heaps
 
 if TYPE_CHECKING:
@@ -56,9 +56,16 @@ def opened(data: Buffer, what: str) -> Iterator[Any]:
         Damaged: it is not HDF5, or not sound.
         Refused: it holds links, or arrays that are stored elsewhere.
         LimitExceeded: it declares more than is stored, or more objects than are walked.
+        FrameworkMissing: h5py is not installed.
     """
-    import h5py
-
+    try:
+        import h5py
+    except ImportError as error:
+        raise FrameworkMissing(
+            f"{what} is an HDF5 file, which takes h5py to read: {error}; pip install "
+            f"'bundlekit[keras]'",
+            framework="h5py",
+        ) from error
     heaps.require_sound(data, what)
     if not is_hdf5(bytes(data[: len(MAGIC)])):
         raise Damaged(f"{what} is no HDF5 file; it may be cut off or another format", member=what)

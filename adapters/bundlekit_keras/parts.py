@@ -70,7 +70,7 @@ def compiles(options: Mapping[str, object]) -> bool:
     return given and wanted_parts(options, ("config",)) != {"config"}
 
 
-def required(needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
+def needed(needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
     """Give the classes and functions that restoring takes: weights alone take none."""
     if "into" in options:
         return ()

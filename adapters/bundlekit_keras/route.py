@@ -14,6 +14,7 @@ from bundlekit_tensorflow import keras_2
 from bundlekit.errors import Damaged, NotRestorable
 from bundlekit.warning import warn
 from bundlekit_keras import audit, legacy
+from bundlekit_keras.framework import REQUIRED
 from bundlekit_keras.legacy import compiling
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class Route:
     def is_tf_keras(self) -> bool:
         """Whether tf_keras builds it."""
         return self.reason is not None
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """What has to be installed for that."""
+        return keras_2.REQUIRED if self.is_tf_keras else REQUIRED
 
     def needs(self, part: Part, what: str) -> tuple[Need, ...]:
         """Name what building takes from outside, from the config alone.

@@ -55,10 +55,10 @@ from bundlekit_keras.described import (
 )
 from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
-from bundlekit_keras.parts import compiles, drops_optimizer, keeps_optimizer, required, wanted_parts
+from bundlekit_keras.parts import compiles, drops_optimizer, keeps_optimizer, needed, wanted_parts
 from bundlekit_keras.route import Route, route
 from bundlekit_keras.signature import signature_of
-from bundlekit_keras.writer import require_readable, writer_of
+from bundlekit_keras.writer import writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,9 +156,13 @@ class KerasAdapter:
             record.require_indexed(listed, payload.part.tensors)
         return found.needs(payload.part, CONFIG)
 
-    def required(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
+    def needed(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
         """Leave out what only compiling takes, where it is not compiled."""
-        return required(needs, options)
+        return needed(needs, options)
+
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name what builds the model: the installed Keras, or tf_keras where only that can."""
+        return _route(payload).requires
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
@@ -178,7 +182,8 @@ class KerasAdapter:
             IncompleteLoad: the weights are not those of `into`.
         """
         found = _route(payload)
-        require_readable(found.writer)
+        if not found.is_tf_keras:
+            require_keras()
         loading.require_target(context.options)
         if "into" in context.options:
             with stored_weights.opened_of(payload, WEIGHTS) as stored:

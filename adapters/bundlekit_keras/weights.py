@@ -78,6 +78,10 @@ class WeightsAdapter:
                 pass
         return ()
 
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name what reads the arrays; a model to load them into is the caller's."""
+        return ("tensorflow", "numpy") if checkpoint.is_one(payload.paths) else ("h5py", "numpy")
+
     def unpack(self, payload: Payload, context: Context) -> Any:
         """Give the arrays by path, or load them `into` a model.
 

@@ -6,9 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from bundlekit.errors import Damaged, TooNew
-from bundlekit.warning import warn
 from bundlekit_keras import allowlist
-from bundlekit_keras.framework import minor_version, require_keras
 
 NEWEST_MAJOR = 3
 """The newest major version of Keras whose files are read."""
@@ -65,16 +63,6 @@ def writer_of(version: object, what: str) -> Writer:
             supported=NEWEST_MAJOR,
         )
     return writer
-
-
-def require_readable(writer: Writer) -> None:
-    """Warn where the installed Keras is older than the one that wrote a file."""
-    keras = require_keras()
-    if (writer.major, writer.minor) > minor_version(keras):
-        warn(
-            f"Keras {writer.version} wrote this, and Keras {keras.__version__} reads it; what is "
-            f"new there is not known here: pip install 'keras>={writer.version}'"
-        )
 
 
 def writer_in(config: dict[str, Any]) -> Writer:

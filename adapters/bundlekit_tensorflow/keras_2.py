@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bundlekit.adapter import Context, CustomObject, Need, Payload
     from bundlekit.source import Buffer
 
+REQUIRED = ("tf_keras", "tensorflow", "h5py", "numpy")
+"""What restoring a model by tf_keras takes."""
 _ADDED = frozenset({"AddLoss", "AddMetric"})
 _UNDECLARED = Part(adapter="", payload_version=1, distribution="", type="", kind="")
 

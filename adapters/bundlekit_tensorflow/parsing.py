@@ -97,11 +97,6 @@ def parse(data: Buffer) -> Program:
     )
 
 
-def version_of(data: Buffer) -> str:
-    """Give the version of TensorFlow that wrote a program, and parse no more of it."""
-    return Message(data, Budget(SAVED_MODEL)).message(2).message(1).text(5)
-
-
 class _Walk:
     """Reads nodes and functions, and counts what their constants declare."""
 

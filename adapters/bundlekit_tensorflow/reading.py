@@ -14,10 +14,7 @@ from bundlekit_tensorflow import parts, trainable
 from bundlekit_tensorflow.framework import require_tensorflow, tf_keras
 from bundlekit_tensorflow.inference import InferenceModel
 from bundlekit_tensorflow.keras_metadata import METADATA
-from bundlekit_tensorflow.parsing import version_of
-from bundlekit_tensorflow.program import SAVED_MODEL
 from bundlekit_tensorflow.quiet import quiet
-from bundlekit_tensorflow.versions import warn_of_later
 
 if TYPE_CHECKING:
     from bundlekit.adapter import Context, Payload
@@ -56,7 +53,6 @@ def restored(payload: Payload, context: Context, part: str) -> Any:
     """
     tf = require_tensorflow()
     is_keras = METADATA in payload.paths
-    warn_of_later(version_of(payload.read(SAVED_MODEL)), tf.__version__)
     try:
         with TemporaryDirectory(prefix="bundlekit-") as temporary, quiet():
             folder = Path(temporary) / "model"

@@ -98,6 +98,10 @@ class SavedModelAdapter:
             raise Damaged("the manifest declares custom objects, and a program needs none")
         return needed
 
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name TensorFlow, and what makes a model of Keras 2 trainable again."""
+        return ("tensorflow", "tf_keras") if METADATA in payload.paths else ("tensorflow",)
+
     def known(self) -> Known:
         """Give what open scopes and the registry of tf_keras hold."""
         return reading.known()

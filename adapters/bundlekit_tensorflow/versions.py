@@ -1,11 +1,10 @@
-"""Programs of a later TensorFlow: another major is refused, a later minor said."""
+"""Programs of a later major of TensorFlow are refused; a later minor is said by the core."""
 
 from __future__ import annotations
 
 import re
 
 from bundlekit.errors import TooNew
-from bundlekit.warning import warn
 
 MAJOR = 2
 """The major version of TensorFlow whose SavedModels are read."""
@@ -25,12 +24,6 @@ def require_readable(written_by: str) -> None:
             found=written_by,
             supported=MAJOR,
         )
-
-
-def warn_of_later(written_by: str, installed: str) -> None:
-    """Say that a later minor of TensorFlow wrote it, whose operations this one may not have."""
-    if _numbers(written_by)[:2] > _numbers(installed)[:2]:
-        warn(f"it was written by TensorFlow {written_by}, and this is {installed}")
 
 
 def _numbers(version: str) -> list[int]:

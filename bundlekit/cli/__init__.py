@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-COMMANDS = ("adapters", "convert", "demo", "inspect", "verify")
+COMMANDS = ("adapters", "convert", "demo", "doctor", "inspect", "verify")
 
 
 class _Commands(click.Group):

@@ -119,6 +119,18 @@ class AdapterContract(ABC):
         assert checked.unaudited == ()
         assert checked.manifest.adapter == self.adapter
 
+    def test_what_it_requires_is_here(self, data: bytes) -> None:
+        """What the adapter says that it takes is known by these names, and recent enough."""
+        from bundlekit.artifact import Artifact
+        from bundlekit.environment import needed
+        from bundlekit.source import MemorySource
+        from bundlekit.unpacking import payload_of
+
+        artifact = Artifact(MemorySource(data))
+        requires = installed().get(self.adapter).requires(payload_of(artifact))
+        found = needed(artifact.manifest.environment, requires)
+        assert [one.name for one in found if one.is_lacking] == []
+
     def test_an_unknown_option_is_refused_on_both_sides(
         self, live: tuple[Any, Any], data: bytes
     ) -> None:

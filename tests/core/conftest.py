@@ -91,7 +91,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         version: str = "1.0",
     ) -> Path:
         site = tmp_path / "site" / distribution
-        info = site / f"{distribution}-{version}.dist-info"
+        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True)
         (site / f"{module}.py").write_text(textwrap.dedent(source))
         (info / "METADATA").write_text(f"Name: {distribution}\nVersion: {version}\n")

@@ -224,7 +224,7 @@ class TestNestedParts:
         self, acme: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         data = bundlekit.dumps(SimpleNamespace(a=HALF))
-        points = acme / "acme-bundle-3.1.dist-info" / "entry_points.txt"
+        points = acme / "acme_bundle-3.1.dist-info" / "entry_points.txt"
         points.write_text("[bundlekit.adapters]\nspace = acme_bundle:SpacesAdapter\n")
         monkeypatch.syspath_prepend(tmp_path)  # the registry looks again
         with pytest.raises(AdapterMissing, match="'fraction'; .*pip install acme-bundle"):

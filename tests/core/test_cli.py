@@ -60,7 +60,7 @@ def test_verify_tells_what_is_sound_and_what_was_not_audited(file: Path) -> None
     assert "no adapter here for fraction" in shown  # the plug-in is on this process's path only
 
 
-@pytest.mark.parametrize("command", ["inspect", "verify"])
+@pytest.mark.parametrize("command", ["doctor", "inspect", "verify"])
 @pytest.mark.parametrize(
     "content", [None, b"", b"words", b"PK\x03\x04 and no more than that......"]
 )
@@ -112,7 +112,7 @@ def test_adapters_fails_where_one_is_broken(acme: Path) -> None:
     assert "cannot be used: ModuleNotFoundError" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["", "inspect", "verify", "adapters", "demo"])
+@pytest.mark.parametrize("command", ["", "inspect", "verify", "adapters", "demo", "doctor"])
 def test_every_command_has_help(command: str) -> None:
     assert "Usage:" in run(*filter(None, [command]), "--help").stdout
 
