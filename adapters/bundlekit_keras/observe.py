@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.testing.comparison import Observation
-from bundlekit_keras import fidelity, internals
+from bundlekit_keras import internals
+from bundlekit_keras.account import account_of
+from bundlekit_keras.flags import of as flags_of
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from bundlekit_keras.account import Account, Entry
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _BYTECODE = re.compile(r"[4Y]w[A-Za-z0-9+/]{18}")
@@ -21,7 +25,7 @@ _BYTECODE = re.compile(r"[4Y]w[A-Za-z0-9+/]{18}")
 
 
 class KerasObserver:
-    """Sees a Keras model; variables are placed by their order, and labelled by their path."""
+    """Sees a Keras model; variables are placed by their path in it, and labelled by their name."""
 
     def state(self, obj: Any) -> Sequence[Observation]:
         """See config, compile config, variables, optimizer."""
@@ -32,11 +36,17 @@ class KerasObserver:
             ]
             if obj.compiled:
                 seen.append(Observation("compile config", text_of(obj.get_compile_config())))
+        account = account_of(obj)
         seen += [
-            Observation(f"trainable/{index}", str(bool(weight.trainable)), weight.path)
-            for index, weight in enumerate(obj.weights)
+            Observation(f"layer/{place}", f"trainable={flags.trainable}, dtype={flags.dtype}")
+            for place, flags in sorted(flags_of(account).items())
         ]
-        return [*seen, *_variables("variable", obj.variables), *_optimizers("", obj)]
+        seen += [
+            Observation(f"trainable/{path}", str(bool(entry.variable.trainable)), entry.name)
+            for path, entry in sorted(account.entries.items())
+            if entry.kind == "weight"
+        ]
+        return [*seen, *_variables("variable", account)]
 
     def behaviour(self, obj: Any, inputs: Any, targets: Any) -> Sequence[Observation]:
         """See predictions and, of a compiled model, the next training step."""
@@ -50,9 +60,7 @@ class KerasObserver:
             obj.reset_metrics()
             result = obj.train_on_batch(inputs, targets, return_dict=True)
             seen += _flat("next step", result)
-            seen += _variables("next step/variable", obj.variables)
-            seen += _optimizers("next step/", obj)
-        return seen
+            return seen + _variables("next step/variable", account_of(obj))
 
     def surroundings(self) -> Sequence[Observation]:
         """See Keras' registry and name counters, and the random states of the process."""
@@ -74,13 +82,11 @@ class KerasObserver:
 
 @contextmanager
 def _put_back(model: Any) -> Iterator[None]:
-    keras = require_keras()
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)  # so that there is something to put back
-    slots = [slot for one in fidelity.optimizers(model).values() for slot in one.variables]
-    variables = [*model.variables, *slots, *model.metrics_variables]
-    before = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
+    held = account_of(model).entries.values()
+    before = [(entry.variable, entry.read().copy()) for entry in held]
     try:
         yield
     finally:
@@ -89,25 +95,22 @@ def _put_back(model: Any) -> Iterator[None]:
             variable.assign(value)
 
 
-def _variables(place: str, variables: Sequence[Any]) -> list[Observation]:
-    keras = require_keras()
+def _variables(place: str, account: Account) -> list[Observation]:
+    """See all variables by path.
+
+    Metrics are seen once they have added something up: before, they may not be made yet. So it is
+    with the slots of an optimizer before its first step.
+    """
     return [
-        Observation(f"{place}/{index}", keras.ops.convert_to_numpy(variable).copy(), variable.path)
-        for index, variable in enumerate(variables)
+        Observation(f"{place}/{path}", value, entry.name)
+        for path, entry in sorted(account.entries.items())
+        if (value := entry.read().copy()).any() or not _begins_later(entry)
     ]
 
 
-def _optimizers(within: str, model: Any) -> list[Observation]:
-    """See the variables of each optimizer; before its first step, only those that say so.
-
-    Until then its slots may exist or not, and are at their initial values if they do.
-    """
-    seen = []
-    for name, optimizer in sorted(fidelity.optimizers(model).items()):
-        begun = int(optimizer.iterations) > 0
-        variables = optimizer.variables if begun else optimizer.variables[:1]
-        seen += _variables(f"{within}{name}", variables)
-    return seen
+def _begins_later(entry: Entry) -> bool:
+    idle = entry.kind == "optimizer" and int(entry.owner.iterations) == 0
+    return entry.kind == "metric" or idle
 
 
 def _flat(place: str, structure: Any) -> list[Observation]:
