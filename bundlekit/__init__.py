@@ -20,7 +20,7 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `by_trust`: needs that no object fulfils, and trust alone allows.
 * `resolution`: every need found, in a fixed order, before anything is built.
 * `trusted_import`, `missing`: its fifth step; what it says of what was not found.
-* `verification`: every check that needs no framework.
+* `verification`: every check that needs no framework, and the one that does.
 * `rebuilding`: a trial, when bundling, that the object comes back.
 * `adapter`: the protocol that adapters follow. Each representation of each family of
   objects is one short class in `adapters/`, and uses the framework's own serializer.
@@ -71,6 +71,7 @@ from bundlekit.errors import (
     NotABundle,
     NotBuilt,
     NotRestorable,
+    ProbeFailed,
     Refused,
     SourceMissing,
     SourceUnreadable,
@@ -129,6 +130,7 @@ __all__ = [
     "NotABundle",
     "NotBuilt",
     "NotRestorable",
+    "ProbeFailed",
     "Refused",
     "SourceMissing",
     "SourceUnreadable",

@@ -21,6 +21,7 @@ from bundlekit.adapter import (
     Need,
     Out,
     Payload,
+    Probed,
 )
 from bundlekit.errors import Damaged, NotBuilt, NotRestorable, Unwritable
 from bundlekit_keras import (
@@ -32,6 +33,7 @@ from bundlekit_keras import (
     h5_file,
     hdf5,
     loading,
+    probe,
     random_state,
     scopes,
     stored,
@@ -69,14 +71,16 @@ class H5Adapter:
     types = ("keras.Model", "tf_keras.Model")
     default = False
     deterministic = True
-    pack_options = ()
-    unpack_options = ("register", "parts", "into", "match", "allow_partial")
+    pack_options = ("example",)
+    unpack_options = ("register", "parts", "into", "match", "allow_partial", "check")
     members = (
         "model.h5",
         "config.json",
         "metadata.json",
         "random_state.safetensors",
         "variables.json",
+        "probe.json",
+        "probe.safetensors",
     )
     gives = "the compiled, trainable model; of Keras 3 or of tf_keras, as it was"
     keeps = (
@@ -100,6 +104,7 @@ class H5Adapter:
             Unwritable: H5 cannot hold it: a vocabulary that was adapted, a subclassed model, …
         """
         if keras_2.is_model(obj):
+            probe.refuse(options)
             return _pack_tf_keras(obj, out)
         writing.require_storable(obj)
         written = writing.written(obj)
@@ -107,6 +112,7 @@ class H5Adapter:
             require_vocabularies(written.config, what="H5", remedy=REMEDY)
         except NotRestorable as error:
             raise Unwritable(str(error), model=obj.name) from error
+        predicted = probe.pack(obj, out, options)
         data = h5_file.written(obj)
         out.add(MODEL, data, tensors=True)
         variables.pack(obj, out)
@@ -114,7 +120,7 @@ class H5Adapter:
         return Description(
             kind="model",
             name=obj.name,
-            signature=signature_of(obj),
+            signature=signature_of(obj, predicted),
             parameters=obj.count_params(),
             capabilities=fidelity.capabilities(obj, written.config),
             losses=fidelity.losses(obj),
@@ -125,10 +131,12 @@ class H5Adapter:
     def audit(self, payload: Payload) -> tuple[Need, ...]:
         """Name what the config takes from outside Keras, whatever the manifest says of it."""
         payload.read(MODEL)
-        paths = {*payload.paths} - {random_state.MEMBER}
+        paths = {*payload.paths} - {random_state.MEMBER} - probe.MEMBERS
         if paths not in ({MODEL}, {MODEL, METADATA}, _OWN):
             raise Damaged(f"{', '.join(sorted(paths))} are not the members of 'keras-h5'")
-        return _route(payload).needs(payload.part, MODEL)
+        found = _route(payload)
+        probe.audit(payload, found)
+        return found.needs(payload.part, MODEL)
 
     def known(self) -> Known:
         """Give what open scopes and Keras' registry hold."""
@@ -141,11 +149,13 @@ class H5Adapter:
 
         Raises:
             NotRestorable: Keras failed, or config and weights are not of one model.
+            ProbeFailed: the model answers otherwise than it did.
         """
         found = _route(payload)
         if not found.is_tf_keras:
             require_readable(found.writer)
         loading.require_target(context.options)
+        wanted = probe.is_wanted(payload, context.options)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
             weights = replace(
                 weights,
@@ -165,9 +175,15 @@ class H5Adapter:
                 assembly.fill(model, weights, payload)
         if CONFIG in payload.paths:
             random_state.unpack(model, payload)
+        if wanted:
+            probe.replay(model, payload)
         if context.options.get("register"):
             custom_objects.register(context.objects)
         return model
+
+    def probe(self, obj: Any, payload: Payload) -> Probed:
+        """Let a restored model repeat the stored prediction."""
+        return probe.replay(obj, payload)
 
     def adopt(self, foreign: Foreign) -> Adopted | None:
         """Take a whole model in H5, of Keras 2, Keras 3 or tf_keras, whatever its file is called.

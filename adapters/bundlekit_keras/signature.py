@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Signature, TensorSpec
+from bundlekit_keras import calling, nested
 from bundlekit_keras.framework import require_keras
+from bundlekit_keras.undisturbed import untouched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bundlekit_keras.probe import Prediction
 
-def signature_of(model: Any) -> Signature | None:
-    """Read the signature from the model's symbolic tensors; `None` where it has none.
+
+def signature_of(model: Any, prediction: Prediction | None = None) -> Signature | None:
+    """Tell what a model takes and gives; `None` where that cannot be known.
+
+    The symbolic tensors of the model know it best, then a prediction. A model that has neither,
+    such as a subclassed one, remembers the shapes that it was built for, and is traced on them: as
+    floats, or else integers, or else strings. Its first dimension is that of the batch.
 
     An input or output in a dict is called by its key, any other by its own name; that of an
-    output is its layer's.
+    output is its layer's. A subclassed model calls its input as its argument.
     """
+    found = _symbolic(model)
+    if found is None and prediction is not None:
+        return _predicted(model, prediction)
+    return found or _traced(model)
+
+
+def _symbolic(model: Any) -> Signature | None:
     inputs: Any = getattr(model, "inputs", None)
     outputs: Any = getattr(model, "outputs", None)
     symbolic = require_keras().KerasTensor
@@ -30,6 +47,95 @@ def signature_of(model: Any) -> Signature | None:
         inputs=_specs(getattr(model, "input", inputs), [tensor.name for tensor in inputs]),
         outputs=_specs(getattr(model, "output", outputs), names),
     )
+
+
+def _predicted(model: Any, prediction: Prediction) -> Signature:
+    """Describe a prediction; a model that casts floats takes them as Keras' default float."""
+    inputs = list(nested.flatten(prediction.inputs, calling.first_argument(model)))
+    floats = require_keras().config.floatx() if model.autocast else None
+    batch = next((array.shape[0] for _, array in inputs if array.shape), None)
+
+    def spec(name: str, array: Any, *, cast: bool) -> TensorSpec:
+        is_float = "float" in array.dtype.name
+        dtype = floats if cast and floats and is_float else array.dtype.name
+        return _spec(name, "string" if dtype == "object" else dtype, array.shape, batch)
+
+    return Signature(
+        inputs=tuple(spec(name, array, cast=True) for name, array in inputs),
+        outputs=tuple(
+            spec(name, array, cast=False)
+            for name, array in nested.flatten(prediction.outputs, "output")
+        ),
+    )
+
+
+def _traced(model: Any) -> Signature | None:
+    """Trace a model on the shapes that it was built for, if it can be; the model stays as it is."""
+    with warnings.catch_warnings(), suppress(Exception), untouched(model):
+        warnings.simplefilter("ignore")
+        shapes = _recorded(model)
+        batch = next((shape[0] for shape in _shapes(shapes) if shape), None)
+        for dtype in (require_keras().config.floatx(), "int32", "string"):
+            for size in dict.fromkeys((None, batch)):  # one that needs to know it is given it
+                with suppress(Exception):
+                    return _trace(model, shapes, dtype, batch, size)
+    return None
+
+
+def _trace(model: Any, shapes: Any, dtype: str, batch: int | None, size: int | None) -> Signature:
+    tensor = require_keras().KerasTensor
+
+    def symbolic(shape: tuple[Any, ...]) -> Any:
+        known = (size, *shape[1:]) if shape and shape[0] == batch else shape
+        return tensor(known, dtype)
+
+    inputs = _map_shapes(shapes, symbolic)
+    more = {"training": False} if calling.takes_training(model) else {}
+    outputs = calling.called(model.compute_output_spec, model, inputs, **more)
+    return Signature(
+        inputs=tuple(
+            _spec(name, dtype, one.shape, batch)
+            for name, one in nested.flatten(inputs, calling.first_argument(model))
+        ),
+        outputs=tuple(
+            _spec(name, one.dtype, one.shape, batch)
+            for name, one in nested.flatten(outputs, "output")
+        ),
+    )
+
+
+def _recorded(model: Any) -> Any:
+    """Give the shapes that a model was built for: of one structure, or by argument."""
+    config = model.get_build_config()
+    if set(config) == {"input_shape"}:
+        return config["input_shape"]
+    by_argument = config.get("shapes_dict", config)
+    return {name.removesuffix("_shape"): shape for name, shape in by_argument.items()}
+
+
+def _map_shapes(shapes: Any, change: Any) -> Any:
+    if shapes is None:
+        return None
+    if isinstance(shapes, dict):
+        return {key: _map_shapes(child, change) for key, child in shapes.items()}
+    if not isinstance(shapes, list | tuple):
+        raise TypeError(f"{shapes!r} is no shape")
+    if all(size is None or type(size) is int for size in shapes):
+        return change(tuple(shapes))
+    return type(shapes)(_map_shapes(child, change) for child in shapes)
+
+
+def _shapes(shapes: Any) -> Iterator[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    _map_shapes(shapes, found.append)
+    yield from found
+
+
+def _spec(name: str, dtype: Any, shape: Any, batch: int | None) -> TensorSpec:
+    """Describe a tensor; its first dimension varies if it is that of the batch."""
+    known = tuple(shape)
+    varies = bool(known) and known[0] == batch
+    return TensorSpec(name=name, dtype=str(dtype), shape=(None, *known[1:]) if varies else known)
 
 
 def _all_are(kind: Any, values: Any) -> bool:

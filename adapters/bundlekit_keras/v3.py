@@ -25,6 +25,7 @@ from bundlekit.adapter import (
     Out,
     Part,
     Payload,
+    Probed,
 )
 from bundlekit.errors import BundleError, Damaged, NotRestorable
 from bundlekit_keras import (
@@ -37,6 +38,7 @@ from bundlekit_keras import (
     keras_file,
     loading,
     older_places,
+    probe,
     random_state,
     scopes,
     variables,
@@ -59,7 +61,7 @@ from bundlekit_keras.writer import require_readable, writer_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, variables.MEMBER, random_state.MEMBER})
+_MEMBERS = probe.MEMBERS | {CONFIG, METADATA, WEIGHTS, variables.MEMBER, random_state.MEMBER}
 
 
 class KerasAdapter:
@@ -71,8 +73,8 @@ class KerasAdapter:
     types = ("keras.Model",)
     default = True
     deterministic = True
-    pack_options = ()
-    unpack_options = ("register", "parts", "into", "match", "allow_partial")
+    pack_options = ("example",)
+    unpack_options = ("register", "parts", "into", "match", "allow_partial", "check")
     members = (
         "config.json",
         "metadata.json",
@@ -80,6 +82,8 @@ class KerasAdapter:
         "assets/…",
         "random_state.safetensors",
         "variables.json",
+        "probe.json",
+        "probe.safetensors",
     )
     gives = "the compiled, trainable model"
     keeps = (
@@ -98,13 +102,14 @@ class KerasAdapter:
     )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
-        """Write the members of a Keras v3 zip.
+        """Write the members of a Keras v3 zip; with `example=inputs`, a prediction beside them.
 
         Raises:
             NotBuilt: the model has not seen an input shape yet.
             Unwritable: Keras cannot save it, or would save something else.
         """
         writing.require_storable(obj)
+        predicted = probe.pack(obj, out, options)
         made = writing.written(obj)
         out.add(WEIGHTS, made.weights, tensors=True)
         for path, data in made.assets.items():
@@ -114,7 +119,7 @@ class KerasAdapter:
         return Description(
             kind="model",
             name=obj.name,
-            signature=signature_of(obj),
+            signature=signature_of(obj, predicted),
             parameters=obj.count_params(),
             capabilities=fidelity.capabilities(obj, made.config),
             losses=fidelity.losses(obj),
@@ -134,6 +139,7 @@ class KerasAdapter:
                 raise Damaged(f"{path} is no member of the adapter 'keras'", member=path)
         found = _route(payload)
         defaults.check(payload.json(METADATA))
+        probe.audit(payload, found)
         return found.needs(payload.part, CONFIG)
 
     def known(self) -> Known:
@@ -147,15 +153,18 @@ class KerasAdapter:
         `parts={"config"}` the model is fresh and not compiled, and no weights are read. With
         `into=model` the weights, and the optimizer's state if that model is compiled, are loaded
         into it, and a `LoadReport` is given back; `match` and `allow_partial` are those of the
-        adapter `keras-weights`.
+        adapter `keras-weights`. With `check="probe"` the model is given back only if it repeats the
+        prediction that is stored with it.
 
         Raises:
             NotRestorable: Keras failed, with its error as the cause.
             IncompleteLoad: the weights are not those of `into`.
+            ProbeFailed: the model answers otherwise than it did.
         """
         found = _route(payload)
         require_readable(found.writer)
         loading.require_target(context.options)
+        wanted = probe.is_wanted(payload, context.options)
         if "into" in context.options:
             with variables.opened(payload, WEIGHTS) as stored:
                 kind = optimizer_kind(found.config)
@@ -180,9 +189,15 @@ class KerasAdapter:
                 model = _load(payload, context) if own else _load_or_assemble(payload, context)
         if own:
             random_state.unpack(model, payload)
+        if wanted:
+            probe.replay(model, payload)
         if context.options.get("register"):
             custom_objects.register(context.objects)
         return model
+
+    def probe(self, obj: Any, payload: Payload) -> Probed:
+        """Let a restored model repeat the stored prediction."""
+        return probe.replay(obj, payload)
 
     def adopt(self, foreign: Foreign) -> Adopted | None:
         """Take a `.keras` file of Keras 2, Keras 3 or tf_keras, or one that is unzipped."""
