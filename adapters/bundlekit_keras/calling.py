@@ -26,6 +26,14 @@ def first_argument(model: Any) -> str:
     return next(iter(_arguments(model)), "input")
 
 
+def required(model: Any) -> list[str]:
+    """Give the names of the arguments that the model cannot be called without."""
+    parameters = inspect.signature(model.call).parameters
+    return [
+        name for name in _arguments(model) if parameters[name].default is inspect.Parameter.empty
+    ]
+
+
 def takes_training(model: Any) -> bool:
     """Tell whether the model's `call` wants to know if it is trained."""
     return "training" in inspect.signature(model.call).parameters

@@ -123,13 +123,14 @@ def _named(name: str, dtype: object, arrays: Mapping[str, Any], used: set[str], 
     if stored is None or name in used:
         raise Damaged(f"{what} names the array {name!r}, which is not there once", member=what)
     used.add(name)
+    dtype = str(dtype)
     if dtype in _NATIVE and stored.dtype.name == dtype:
         return stored
     if dtype in _AS_BYTES and stored.dtype.name == "uint8" and stored.ndim:
-        kind = _dtype(str(dtype))
+        kind = _dtype(dtype)
         if stored.shape[-1] == kind.itemsize:
             return stored.view(kind).reshape(stored.shape[:-1])
-    raise Damaged(f"{what} says {str(dtype)[:40]!r} of an array of {stored.dtype}", member=what)
+    raise Damaged(f"{what} says {dtype[:40]!r} of an array of {stored.dtype}", member=what)
 
 
 def _strings(values: Any, shape: list[int], what: str) -> Any:
@@ -152,10 +153,12 @@ def _is_shape(value: Any) -> bool:
     return known and all(type(size) is int and 0 <= size < 2**48 for size in value)
 
 
-def _is_written_out(value: Any) -> bool:
+def _is_written_out(value: Any, depth: int = 0) -> bool:
     """Whether a list holds plain numbers or strings, and lists of such, and nothing else."""
     if isinstance(value, list | tuple):
-        return len(value) > 0 and all(map(_is_written_out, value))
+        if depth > MAX_DEPTH or not value:
+            return False
+        return all(_is_written_out(child, depth + 1) for child in value)
     return isinstance(value, str | bytes | bool | int | float | complex)
 
 

@@ -10,6 +10,7 @@ recurrent layers are where they are when the model is bundled, and so when it is
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bundlekit.errors import (
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 STRUCTURE, ARRAYS = "probe.json", "probe.safetensors"
 MEMBERS = frozenset({STRUCTURE, ARRAYS})
+
+
+_BOLD = re.compile(r"\x1b\[[0-9]*m")
 
 
 class Prediction(NamedTuple):
@@ -200,13 +204,20 @@ def _predicted(model: Any, inputs: Nested) -> Nested:
         known = signature_of(model)
         specs = known.inputs if known else ()
         takes = _shown((one.name, one.dtype, one.shape) for one in specs) or "not known"
+        several = calling.required(model)
+        hint = f"; give a dict with {', '.join(several)}" if len(several) > 1 else ""
         raise Unwritable(
-            f"the model {model.name!r} cannot predict on the example: {innermost(error)}; given "
-            f"{given}, expected {takes}; for a model whose call takes several inputs, give a dict "
-            f"by the names of its arguments",
+            f"the model {model.name!r} cannot predict on the example: {_reason(error)}; given "
+            f"{given}, expected {takes}{hint}",
             given=given,
             expected=takes,
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Give what a layer said, without what Keras puts around it."""
+    plain = _BOLD.sub("", innermost(error)).partition("\n\nArguments received by")[0]
+    return " ".join(plain.rpartition(".call().\n\n")[2].split())
 
 
 def _shown(specs: Iterable[tuple[str, str, Any]]) -> str:

@@ -40,8 +40,8 @@ def command(file: str, *, probe: bool, trust: tuple[str, ...], trust_code: bool)
         rows.append(
             (
                 "probe",
-                f"{found.outputs} outputs; largest difference {found.difference:.3g} in "
-                f"{found.output!r}, tolerance {found.tolerance:.3g}",
+                f"largest difference {found.difference:.3g}, in {found.output!r} of "
+                f"{found.outputs} outputs; tolerance {found.tolerance:.3g}",
             )
         )
     show(rows)
