@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Signature, TensorSpec
 from bundlekit_keras import calling, nested
 from bundlekit_keras.framework import require_keras
-from bundlekit_keras.undisturbed import untouched
+from bundlekit_keras.tracing import traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +19,8 @@ def signature_of(model: Any, prediction: Prediction | None = None) -> Signature 
     """Tell what a model takes and gives; `None` where that cannot be known.
 
     The symbolic tensors of the model know it best, then a prediction. A model that has neither,
-    such as a subclassed one, remembers the shapes that it was built for, and is traced on them: as
-    floats, or else integers, or else strings. Its first dimension is that of the batch.
+    such as a subclassed one, is traced on the shapes that it was built for. The first dimension is
+    that of the batch, and varies.
 
     An input or output in a dict is called by its key, any other by its own name; that of an
     output is its layer's. A subclassed model calls its input as its argument.
@@ -70,65 +68,20 @@ def _predicted(model: Any, prediction: Prediction) -> Signature:
 
 
 def _traced(model: Any) -> Signature | None:
-    """Trace a model on the shapes that it was built for, if it can be; the model stays as it is."""
-    with warnings.catch_warnings(), suppress(Exception), untouched(model):
-        warnings.simplefilter("ignore")
-        shapes = _recorded(model)
-        batch = next((shape[0] for shape in _shapes(shapes) if shape), None)
-        for dtype in (require_keras().config.floatx(), "int32", "string"):
-            for size in dict.fromkeys((None, batch)):  # one that needs to know it is given it
-                with suppress(Exception):
-                    return _trace(model, shapes, dtype, batch, size)
-    return None
-
-
-def _trace(model: Any, shapes: Any, dtype: str, batch: int | None, size: int | None) -> Signature:
-    tensor = require_keras().KerasTensor
-
-    def symbolic(shape: tuple[Any, ...]) -> Any:
-        known = (size, *shape[1:]) if shape and shape[0] == batch else shape
-        return tensor(known, dtype)
-
-    inputs = _map_shapes(shapes, symbolic)
-    more = {"training": False} if calling.takes_training(model) else {}
-    outputs = calling.called(model.compute_output_spec, model, inputs, **more)
+    found = traced(model)
+    if found is None:
+        return None
+    first = calling.first_argument(model)
     return Signature(
         inputs=tuple(
-            _spec(name, dtype, one.shape, batch)
-            for name, one in nested.flatten(inputs, calling.first_argument(model))
+            _spec(name, one.dtype, one.shape, found.batch)
+            for name, one in nested.flatten(found.inputs, first)
         ),
         outputs=tuple(
-            _spec(name, one.dtype, one.shape, batch)
-            for name, one in nested.flatten(outputs, "output")
+            _spec(name, one.dtype, one.shape, found.batch)
+            for name, one in nested.flatten(found.outputs, "output")
         ),
     )
-
-
-def _recorded(model: Any) -> Any:
-    """Give the shapes that a model was built for: of one structure, or by argument."""
-    config = model.get_build_config()
-    if set(config) == {"input_shape"}:
-        return config["input_shape"]
-    by_argument = config.get("shapes_dict", config)
-    return {name.removesuffix("_shape"): shape for name, shape in by_argument.items()}
-
-
-def _map_shapes(shapes: Any, change: Any) -> Any:
-    if shapes is None:
-        return None
-    if isinstance(shapes, dict):
-        return {key: _map_shapes(child, change) for key, child in shapes.items()}
-    if not isinstance(shapes, list | tuple):
-        raise TypeError(f"{shapes!r} is no shape")
-    if all(size is None or type(size) is int for size in shapes):
-        return change(tuple(shapes))
-    return type(shapes)(_map_shapes(child, change) for child in shapes)
-
-
-def _shapes(shapes: Any) -> Iterator[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
-    _map_shapes(shapes, found.append)
-    yield from found
 
 
 def _spec(name: str, dtype: Any, shape: Any, batch: int | None) -> TensorSpec:

@@ -43,7 +43,12 @@ def untouched(model: Any) -> Iterator[None]:
         NotBuilt: the code calls a layer that is not built, which would give the model variables.
     """
     layers = internals.all_layers(model)
-    with undisturbed(), internals.seeded(), _put_back(layers), require_keras().StatelessScope():
+    with (
+        undisturbed(),
+        internals.seeded(),
+        attributes_put_back(layers),
+        require_keras().StatelessScope(),
+    ):
         import numpy as np
 
         random.seed(0)
@@ -65,7 +70,8 @@ def _refusing(name: str) -> Callable[..., None]:
 
 
 @contextmanager
-def _put_back(layers: list[Any]) -> Iterator[None]:
+def attributes_put_back(layers: list[Any]) -> Iterator[None]:
+    """Put back what is set on layers for a while, and in variables of TensorFlow's own there."""
     attributes = [(vars(layer), dict(vars(layer))) for layer in layers]
     held = [value for _, before in attributes for value in before.values()]
     foreign = [(one, one.read_value()) for one in held if hasattr(one, "read_value")]

@@ -1,0 +1,144 @@
+"""What a model gives for what it was built for, without any data.
+
+Keras remembers the shapes that a model was built for, and not the dtypes. Inputs are taken for
+floats, but for those that go as they are into a layer that takes integers or strings: the model is
+traced again on what the layers were seen to be given.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from bundlekit_keras import calling, internals
+from bundlekit_keras.framework import require_keras
+from bundlekit_keras.undisturbed import attributes_put_back, untouched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Shape: TypeAlias = tuple[int | None, ...]
+
+
+class Traced(NamedTuple):
+    """Symbolic tensors, in the structures that the model takes and gives."""
+
+    inputs: Any
+    outputs: Any
+    batch: int | None
+    """The size of the batch that the model was built for; `None` where it was left open."""
+
+
+def traced(model: Any) -> Traced | None:
+    """Trace a model on the shapes that it was built for; the model stays as it is.
+
+    Returns:
+        `None` where that fails: the user's code may need data, or Keras may not know the shapes.
+    """
+    with warnings.catch_warnings(), suppress(Exception), untouched(model):
+        warnings.simplefilter("ignore")
+        shapes = _recorded(model)
+        flat = _shapes(shapes)
+        batch = next((shape[0] for shape in flat if shape), None)
+        for size in dict.fromkeys((None, batch)):  # a model that needs to know it is given it
+            sized = _map(shapes, partial(_with_batch, batch, size))
+            for dtypes in _guesses(model, sized, len(flat)):
+                with suppress(Exception):
+                    return Traced(*_trace(model, sized, dtypes), batch)
+    return None
+
+
+def _guesses(model: Any, shapes: Any, count: int) -> Iterator[list[str]]:
+    """Give the dtypes to try, from the likeliest on: one for each input."""
+    dtypes = [require_keras().config.floatx()] * count
+    for _ in range(count):  # each time, one more layer may be reached
+        taken: dict[int, str] = {}
+        with suppress(Exception), attributes_put_back(internals.all_layers(model)):
+            _watch(model, taken)
+            _trace(model, shapes, dtypes)
+        found = [taken.get(index, dtype) for index, dtype in enumerate(dtypes)]
+        if found == dtypes:
+            break
+        dtypes = found
+    yield dtypes
+    yield ["int32"] * count
+    yield ["string"] * count
+
+
+def _trace(model: Any, shapes: Any, dtypes: list[str]) -> tuple[Any, Any]:
+    order = iter(dtypes)
+    inputs = _map(shapes, lambda shape: require_keras().KerasTensor(shape, next(order)))
+    more = {"training": False} if calling.takes_training(model) else {}
+    return inputs, calling.called(model.compute_output_spec, model, inputs, **more)
+
+
+def _watch(model: Any, taken: dict[int, str]) -> None:
+    """Write down which input, by number, goes into a layer that takes another dtype than floats."""
+    layers = require_keras().layers
+    kinds = {
+        layers.Embedding: "int32",
+        layers.IntegerLookup: "int64",
+        layers.StringLookup: "string",
+        layers.TextVectorization: "string",
+    }
+    numbers: dict[int, int] = {}
+
+    def begin(arguments: Any) -> None:
+        tensors = require_keras().tree.flatten(arguments)
+        numbers.update({id(tensor): index for index, tensor in enumerate(tensors)})
+
+    def look(dtype: str) -> Callable[[Any], None]:
+        def see(arguments: Any) -> None:
+            for tensor in require_keras().tree.flatten(arguments):
+                if id(tensor) in numbers:
+                    taken[numbers[id(tensor)]] = dtype
+
+        return see
+
+    for layer in internals.all_layers(model):
+        for kind, dtype in kinds.items():
+            if isinstance(layer, kind):
+                vars(layer)["call"] = _seeing(layer.call, look(dtype))
+    vars(model)["call"] = _seeing(model.call, begin)
+
+
+def _seeing(call: Any, see: Callable[[Any], None]) -> Any:
+    @wraps(call)
+    def seen(*arguments: Any, **named: Any) -> Any:
+        see((arguments, named))
+        return call(*arguments, **named)
+
+    return seen
+
+
+def _recorded(model: Any) -> Any:
+    """Give the shapes that a model was built for: of one structure, or by argument."""
+    config = model.get_build_config()
+    if set(config) == {"input_shape"}:
+        return config["input_shape"]
+    by_argument = config.get("shapes_dict", config)
+    return {name.removesuffix("_shape"): shape for name, shape in by_argument.items()}
+
+
+def _with_batch(batch: int | None, size: int | None, shape: Shape) -> Shape:
+    return (size, *shape[1:]) if shape and shape[0] == batch else shape
+
+
+def _map(shapes: Any, change: Callable[[Shape], Any]) -> Any:
+    if shapes is None:
+        return None
+    if isinstance(shapes, dict):
+        return {key: _map(shapes[key], change) for key in sorted(shapes)}
+    if not isinstance(shapes, list | tuple):
+        raise TypeError(f"{shapes!r} is no shape")
+    if all(size is None or type(size) is int for size in shapes):
+        return change(tuple(shapes))
+    return type(shapes)(_map(child, change) for child in shapes)
+
+
+def _shapes(shapes: Any) -> list[Shape]:
+    found: list[Shape] = []
+    _map(shapes, found.append)
+    return found
