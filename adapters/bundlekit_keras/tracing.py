@@ -17,7 +17,7 @@ from bundlekit_keras.framework import require_keras
 from bundlekit_keras.undisturbed import attributes_put_back, untouched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 Shape: TypeAlias = tuple[int | None, ...]
 
@@ -44,34 +44,40 @@ def traced(model: Any) -> Traced | None:
         batch = next((shape[0] for shape in flat if shape), None)
         for size in dict.fromkeys((None, batch)):  # a model that needs to know it is given it
             sized = _map(shapes, partial(_with_batch, batch, size))
-            for dtypes in _guesses(model, sized, len(flat)):
-                with suppress(Exception):
-                    return Traced(*_trace(model, sized, dtypes), batch)
+            found = (
+                _likeliest(model, sized, len(flat))
+                or _tried(model, sized, ["int32"] * len(flat), {})
+                or _tried(model, sized, ["string"] * len(flat), {})
+            )
+            if found:
+                return Traced(*found, batch)
     return None
 
 
-def _guesses(model: Any, shapes: Any, count: int) -> Iterator[list[str]]:
-    """Give the dtypes to try, from the likeliest on: one for each input."""
+def _likeliest(model: Any, shapes: Any, count: int) -> tuple[Any, Any] | None:
+    """Trace a model on floats, and again as long as layers are seen that take something else."""
     dtypes = [require_keras().config.floatx()] * count
-    for _ in range(count):  # each time, one more layer may be reached
+    for _ in range(count + 1):
         taken: dict[int, str] = {}
-        with suppress(Exception), attributes_put_back(internals.all_layers(model)):
-            _watch(model, taken)
-            _trace(model, shapes, dtypes)
-        found = [taken.get(index, dtype) for index, dtype in enumerate(dtypes)]
-        if found == dtypes:
-            break
-        dtypes = found
-    yield dtypes
-    yield ["int32"] * count
-    yield ["string"] * count
+        result = _tried(model, shapes, dtypes, taken)
+        seen = [taken.get(index, dtype) for index, dtype in enumerate(dtypes)]
+        if seen == dtypes:
+            return result
+        dtypes = seen
+    return None
 
 
-def _trace(model: Any, shapes: Any, dtypes: list[str]) -> tuple[Any, Any]:
-    order = iter(dtypes)
-    inputs = _map(shapes, lambda shape: require_keras().KerasTensor(shape, next(order)))
-    more = {"training": False} if calling.takes_training(model) else {}
-    return inputs, calling.called(model.compute_output_spec, model, inputs, **more)
+def _tried(
+    model: Any, shapes: Any, dtypes: list[str], taken: dict[int, str]
+) -> tuple[Any, Any] | None:
+    """Give symbolic inputs and outputs; `taken` is told which inputs go into layers of a kind."""
+    with suppress(Exception), attributes_put_back(internals.all_layers(model)):
+        order = iter(dtypes)
+        inputs = _map(shapes, lambda shape: require_keras().KerasTensor(shape, next(order)))
+        more = {"training": False} if calling.takes_training(model) else {}
+        _watch(model, taken)
+        return inputs, calling.called(model.compute_output_spec, model, inputs, **more)
+    return None
 
 
 def _watch(model: Any, taken: dict[int, str]) -> None:
