@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,6 @@ from tests.keras_adapter.test_v3 import rewritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 Trained = tuple[Any, Any]
 
@@ -549,6 +549,68 @@ class TestDifference:
         assert difference.tolerance("float16", trained[0]) == difference.TOLERANCES["float16"]
         assert difference.tolerance("float64", trained[0]) == difference.TOLERANCES["float32"]
         assert difference.tolerance("int32", mixed) == difference.tolerance("object", mixed) == 0
+
+
+WRITER = """
+import sys
+sys.path[:0] = [{root!r}, {here!r}]
+import keras
+from tests.keras_adapter import models, test_probe
+import bundlekit
+
+def monte_carlo():
+    class Always(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dropout = keras.layers.Dropout(0.5)
+        def call(self, x):
+            return self.dropout(x, training=True)
+    model = keras.Sequential([keras.Input((3,)), Always()])
+    model(test_probe.numbers(2, 3))
+    return model
+
+stateful = test_probe.stateful()
+stateful.layers[0].reset_state()
+gate = dict(x=test_probe.numbers(3, 2), gate=test_probe.numbers(3, 2))
+made = [(make.__name__, *make()[:2]) for make in models.MODELS]
+made += [
+    ("stateful", stateful, test_probe.numbers(2, 5, 3)),
+    ("restless", test_probe.restless(), test_probe.numbers(5, 3)),
+    ("gated", test_probe.gated(), gate),
+    ("monte_carlo", monte_carlo(), test_probe.numbers(7, 3)),
+]
+for name, model, inputs in made:
+    bundlekit.dump(model, name + ".bundle", example=inputs)
+"""
+READER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {here!r})
+import bundlekit
+
+trust = bundlekit.Trust(imports=["acme_models"], code=True)
+for path in Path().glob("*.bundle"):
+    found = bundlekit.verify(path, probe=True, trust=trust).probe
+    print(path.stem, found.outputs, found.difference)
+"""
+
+
+def test_in_a_fresh_process_every_model_answers_as_it_did(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    places = {"root": str(root), "here": str(Path(__file__).parent)}
+    for code in (WRITER, READER):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(**places)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+    answers = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert len(answers) == len(list(tmp_path.iterdir())) >= 25
+    assert {one.split()[1] for one in answers.values()} == {"0.0"}, answers
+    assert answers["dict_in_dict_out"].split()[0] == "2"
 
 
 def test_the_command_repeats_the_prediction_in_a_fresh_process(data: bytes, tmp_path: Path) -> None:
