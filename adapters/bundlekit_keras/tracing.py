@@ -91,15 +91,12 @@ def _watch(model: Any, taken: dict[int, str]) -> None:
     }
     numbers: dict[int, int] = {}
 
-    def begin(arguments: Any) -> None:
-        tensors = require_keras().tree.flatten(arguments)
+    def begin(tensors: list[Any]) -> None:
         numbers.update({id(tensor): index for index, tensor in enumerate(tensors)})
 
-    def look(dtype: str) -> Callable[[Any], None]:
-        def see(arguments: Any) -> None:
-            for tensor in require_keras().tree.flatten(arguments):
-                if id(tensor) in numbers:
-                    taken[numbers[id(tensor)]] = dtype
+    def look(dtype: str) -> Callable[[list[Any]], None]:
+        def see(tensors: list[Any]) -> None:
+            taken.update({numbers[id(one)]: dtype for one in tensors if id(one) in numbers})
 
         return see
 
@@ -110,10 +107,11 @@ def _watch(model: Any, taken: dict[int, str]) -> None:
     vars(model)["call"] = _seeing(model.call, begin)
 
 
-def _seeing(call: Any, see: Callable[[Any], None]) -> Any:
+def _seeing(call: Any, see: Callable[[list[Any]], None]) -> Any:
     @wraps(call)
     def seen(*arguments: Any, **named: Any) -> Any:
-        see((arguments, named))
+        given = require_keras().tree.flatten((arguments, named))
+        see([one for one in given if hasattr(one, "shape")])
         return call(*arguments, **named)
 
     return seen

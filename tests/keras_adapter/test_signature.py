@@ -120,6 +120,25 @@ class TestSubclassed:
             "word": ("string", None, 1),
         }
 
+    def test_also_among_several_arguments(self) -> None:
+        import keras
+
+        class Weighted(keras.Model):
+            def __init__(self, **kwargs: Any) -> None:
+                super().__init__(**kwargs)
+                self.embed = keras.layers.Embedding(9, 3)
+
+            def build(self, bias_shape: Any, words_shape: Any) -> None:
+                self.embed.build(words_shape)
+
+            def call(self, bias: Any, words: Any, training: Any = None) -> Any:
+                return keras.ops.mean(self.embed(words), axis=1) + bias
+
+        model = Weighted()
+        model(numbers(5, 3), np.ones((5, 4), "int32"))
+        expected = {"bias": ("float32", None, 3), "words": ("int32", None, 4)}
+        assert told(of(model).inputs) == expected
+
     def test_a_model_that_needs_to_know_its_batch_is_given_it(self) -> None:
         import keras
 
