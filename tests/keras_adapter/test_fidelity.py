@@ -295,7 +295,7 @@ def test_a_vocabulary_that_stands_in_the_config_may_hold_them() -> None:
     assert restored.layers[0].get_vocabulary() == lookup.get_vocabulary()
 
 
-def test_models_with_inputs_of_their_own_have_no_signature() -> None:
+def test_models_with_inputs_of_their_own_are_traced_for_their_signature() -> None:
     import keras
 
     class Odd(keras.Model):
@@ -310,7 +310,9 @@ def test_models_with_inputs_of_their_own_have_no_signature() -> None:
     model = Odd()
     model(X)
     bundled = bundlekit.bundle(model)
-    assert bundled.manifest.signature is None
+    signature = bundled.manifest.signature
+    assert signature is not None
+    assert [(spec.name, spec.shape) for spec in signature.inputs] == [("x", (None, 4))]
     assert_roundtrip(model, X, fresh_process=False, custom_objects={"Odd": Odd})
 
 
