@@ -22,7 +22,7 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `trusted_import`, `missing`: its fifth step; what it says of what was not found.
 * `environment`, `here`: what wrote an artifact, compared with what is here.
 * `diagnosis`, `install_line`: what is missing here to restore it; the line that installs it.
-* `verification`: every check that needs no framework.
+* `verification`: every check that needs no framework, and the one that does.
 * `rebuilding`: a trial, when bundling, that the object comes back.
 * `adapter`: the protocol that adapters follow. Each representation of each family of
   objects is one short class in `adapters/`, and uses the framework's own serializer.
@@ -73,6 +73,7 @@ from bundlekit.errors import (
     NotABundle,
     NotBuilt,
     NotRestorable,
+    ProbeFailed,
     Refused,
     SourceMissing,
     SourceUnreadable,
@@ -131,6 +132,7 @@ __all__ = [
     "NotABundle",
     "NotBuilt",
     "NotRestorable",
+    "ProbeFailed",
     "Refused",
     "SourceMissing",
     "SourceUnreadable",

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from bundlekit.artifact import Artifact
 from bundlekit.atomic import replacing, require_writable
 from bundlekit.bundle_type import Bundle
-from bundlekit.errors import TargetUnusable
+from bundlekit.errors import TargetUnusable, UnknownOption
 from bundlekit.options import require_known
 from bundlekit.packing import pack, require_plain
 from bundlekit.rebuilding import is_wanted, require_rebuilt
@@ -23,12 +24,14 @@ from bundlekit.resolution import require_objects, resolve
 from bundlekit.source import opened
 from bundlekit.trust import Trust
 from bundlekit.unpacking import adapters_of, payload_of, restore
-from bundlekit.verification import Verification, verified
+from bundlekit.verification import Verification, probed, verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
+    from bundlekit._registry import Installed
+    from bundlekit.adapter import Payload
     from bundlekit.manifest import Manifest
     from bundlekit.packing import Packed
     from bundlekit.source import Buffer, Readable, Source
@@ -190,23 +193,9 @@ def unbundle(
     Example:
         >>> model = bundlekit.unbundle("model.bundle")  # doctest: +SKIP
     """
-    trusted = Trust.of(trust)
-    given = require_objects(custom_objects)
+    trusted, given = Trust.of(trust), require_objects(custom_objects)
     with _opened(source) as found:
-        artifact = Artifact(found)
-        adapters = adapters_of(artifact.manifest, artifact.manifest.environment)
-        own = adapters[artifact.manifest.adapter]
-        general = ("custom_objects", "trust")
-        require_known(options, adapter=own.name, own=own.adapter.unpack_options, general=general)
-        return restore(
-            # Who wants a part of it does not want to read the rest.
-            payload_of(artifact, whole="parts" not in options),
-            adapters,
-            find=lambda asked: resolve(asked, given, trusted),
-            custom_objects=given,
-            environment=artifact.manifest.environment,
-            options=options,
-        )
+        return _restored(Artifact(found), given, trusted, options)[0]
 
 
 def load(
@@ -256,21 +245,74 @@ def inspect(source: Bundle | Readable) -> Manifest:
         return Artifact(found).manifest
 
 
-def verify(source: Bundle | Readable) -> Verification:
+def verify(
+    source: Bundle | Readable,
+    *,
+    probe: bool = False,
+    custom_objects: Mapping[str, object] | None = None,
+    trust: Trust | Iterable[str] | None = None,
+) -> Verification:
     """Check everything that can be checked without a framework; see `Verification`.
 
     Layout, manifest, every member's sha256 and then its CRC-32, which other tools go by, and
-    the adapters' audit of the raw members. Nothing is built.
+    the adapters' audit of the raw members. Nothing is built, unless `probe` is asked for.
+
+    Args:
+        source: a `Bundle`, bytes, a path, or a binary file, seekable or not.
+        probe: restore the object as well, and let it repeat the prediction that is stored with it.
+        custom_objects: as for `unbundle`; to restore it.
+        trust: as for `unbundle`; to restore it.
 
     Raises:
         NotABundle, Damaged, LimitExceeded, TooNew, Refused: the first fault that was found.
+        NoSuchMember: no prediction is stored.
+        ProbeFailed: the restored object answers otherwise.
+        BundleError: with `probe`, as `unbundle`.
 
     Example:
         >>> bundlekit.verify("model.bundle").digest  # doctest: +SKIP
         '5f3a…'
+        >>> bundlekit.verify("model.bundle", probe=True).probe.difference  # doctest: +SKIP
+        0.0
     """
+    trusted, given = Trust.of(trust), require_objects(custom_objects)
+    if not probe and not (trust is None and custom_objects is None):
+        raise UnknownOption(
+            "custom_objects= and trust= are to restore the object, and nothing is restored without "
+            "probe=True",
+            option="trust" if custom_objects is None else "custom_objects",
+        )
     with _opened(source) as found:
-        return verified(Artifact(found))
+        artifact = Artifact(found)
+        checked = verified(artifact)
+        if not probe:
+            return checked
+        obj, payload, chosen = _restored(artifact, given, trusted, {})
+        return replace(checked, probe=probed(obj, payload, chosen))
+
+
+def _restored(
+    artifact: Artifact,
+    given: Mapping[str, object],
+    trusted: Trust,
+    options: Mapping[str, object],
+) -> tuple[Any, Payload, Installed]:
+    """Restore the object; give what it was restored from, and by which adapter, as well."""
+    adapters = adapters_of(artifact.manifest, artifact.manifest.environment)
+    own = adapters[artifact.manifest.adapter]
+    general = ("custom_objects", "trust")
+    require_known(options, adapter=own.name, own=own.adapter.unpack_options, general=general)
+    # Who wants a part of it does not want to read the rest.
+    payload = payload_of(artifact, whole="parts" not in options)
+    obj = restore(
+        payload,
+        adapters,
+        find=lambda asked: resolve(asked, given, trusted),
+        custom_objects=given,
+        environment=artifact.manifest.environment,
+        options=options,
+    )
+    return obj, payload, own
 
 
 def _pack(

@@ -66,6 +66,7 @@ __all__ = [
     "Out",
     "Part",
     "Payload",
+    "Probed",
     "Signature",
     "Tensor",
     "TensorSpec",
@@ -132,6 +133,23 @@ class Adopted:
     """Who wrote it, for people: `Keras 2.12.0`, `tf_keras 2.21.0`, …"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """How far the answers of a restored object are from those that were stored with it.
+
+    They are within the tolerance: where they are not, there is a `ProbeFailed` instead.
+    """
+
+    difference: float
+    """The largest, in the output that comes nearest to its tolerance."""
+    tolerance: float
+    """What would have passed in that output."""
+    output: str
+    """The name of that output."""
+    outputs: int
+    """How many there are."""
+
+
 class Out(Protocol):
     """Where `pack` puts members; paths are relative to the object that is packed."""
 
@@ -174,7 +192,7 @@ class Context:
 class Adapter(Protocol):
     """One representation of one family of objects.
 
-    Four more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
+    Five more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
     or a registry of the user's classes, tells what is in them and imports nothing.
     `needed(self, needs, options)` gives those of the audited needs that `unpack` takes with these
     options, as a tuple.
@@ -184,6 +202,8 @@ class Adapter(Protocol):
     restore a payload, as `environment` calls them, such as `keras>=3.6`; `backend` is the one that
     Keras has in this process. It imports no framework. Where their versions are not those of the
     writer, the caller is told.
+    `probe(self, obj: Any, payload: Payload) -> Probed` asks an object that `unpack` gave what was
+    asked when it was bundled, and raises `ProbeFailed` where the answer is another one.
 
     And it may say of itself, for people: `members`, what it writes; `gives`, what comes back;
     `keeps` and `loses`, what that has of the object and what it has not.

@@ -196,6 +196,20 @@ class NotRestorable(BundleError, RuntimeError):
     """The framework could not rebuild the object from a sound artifact."""
 
 
+class ProbeFailed(NotRestorable, ValueError):
+    """The restored object does not answer as it did when it was bundled.
+
+    Attributes:
+        difference: the largest; infinite where shapes, dtypes or structures differ.
+        tolerance: what would have passed.
+        output: the output that differs most.
+    """
+
+    difference: float
+    tolerance: float
+    output: str
+
+
 class InvalidTarget(BundleError, TypeError):
     """What was given as `into=` is nothing that the weights could be loaded into."""
 

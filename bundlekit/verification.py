@@ -1,13 +1,19 @@
-"""Every check of an artifact that needs no framework."""
+"""Every check of an artifact that needs no framework, and the one that does: the probe.
+
+That is a prediction which is stored with an object, and which whoever restores it repeats.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bundlekit.errors import UnknownOption
 from bundlekit.unpacking import needs_of, payload_of
 
 if TYPE_CHECKING:
+    from bundlekit._registry import Installed
+    from bundlekit.adapter import Payload, Probed
     from bundlekit.artifact import Artifact
     from bundlekit.manifest import Manifest
     from bundlekit.need import Need
@@ -25,6 +31,8 @@ class Verification:
     """The classes and functions that restoring it takes."""
     unaudited: tuple[str, ...]
     """Adapters that the artifact names and this environment cannot ask."""
+    probe: Probed | None = None
+    """What came of the stored prediction; `None` where it was not asked for."""
 
 
 def verified(artifact: Artifact) -> Verification:
@@ -37,3 +45,22 @@ def verified(artifact: Artifact) -> Verification:
     artifact.check_crc()
     needs, unaudited = needs_of(payload)
     return Verification(artifact.manifest, artifact.digest, artifact.source.size, needs, unaudited)
+
+
+def probed(obj: Any, payload: Payload, chosen: Installed) -> Probed:
+    """Ask a restored object what was asked when it was bundled.
+
+    Raises:
+        UnknownOption: its adapter has no way to.
+        NoSuchMember: nothing was asked then.
+        ProbeFailed: the answer is another one.
+    """
+    probe = getattr(chosen.adapter, "probe", None)
+    if probe is None:
+        raise UnknownOption(
+            f"the adapter {chosen.name!r} stores no predictions, so there is no probe to replay",
+            option="probe",
+            adapter=chosen.name,
+        )
+    result: Probed = probe(obj, payload)
+    return result

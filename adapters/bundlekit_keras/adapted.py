@@ -26,11 +26,12 @@ def mode_of(layer: Any) -> str | None:
     return mode if isinstance(mode, str) else None
 
 
-def lora_of(layer: Any) -> tuple[int, float] | None:
+def lora_of(layer: Any) -> tuple[int, int | float] | None:
     """Give rank and alpha of a layer's LoRA weights, where it has some."""
     if getattr(layer, "lora_enabled", False) is not True:
         return None
-    return int(layer.lora_rank), float(layer.lora_alpha)
+    alpha = layer.lora_alpha
+    return int(layer.lora_rank), alpha if isinstance(alpha, int) else float(alpha)
 
 
 def require_calibrated(account: Account) -> None:
@@ -66,6 +67,8 @@ def restore(account: Account, layers: Mapping[str, Layer]) -> None:
         if recorded.lora and lora_of(layer) is None:
             rank, alpha = recorded.lora
             layer.enable_lora(rank, lora_alpha=alpha)
+        elif recorded.lora and lora_of(layer) != recorded.lora:
+            layer.lora_alpha = recorded.lora[1]  # Keras writes it, and does not read it again
         if mode_of(layer) in CALIBRATED:
             setattr(layer, _flag(layer), True)
 

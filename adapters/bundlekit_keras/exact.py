@@ -18,9 +18,9 @@ from bundlekit_keras.keras_file import METADATA
 from bundlekit_keras.record import Array, Record, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from bundlekit.adapter import Out, Payload, Tensor
+    from bundlekit.adapter import Out, Payload, Signature, Tensor
     from bundlekit_keras.account import Account, Entry
     from bundlekit_keras.stored import StoredTensor
 
@@ -41,7 +41,8 @@ def pack(
     index: Iterable[Tensor],
     *,
     held: Iterable[str] = (),
-    without: Iterable[str] = (),
+    signature: Signature | None = None,
+    without: Collection[str] = (),
 ) -> Kept:
     """Write what Keras leaves out, and the record of all variables.
 
@@ -50,6 +51,7 @@ def pack(
         out: where to.
         index: where Keras' own file has its arrays.
         held: the paths of variables that a file without an index holds.
+        signature: of the model, which metrics are made for.
         without: kinds of variables that are not kept: `optimizer`, `metric`.
 
     Raises:
@@ -58,8 +60,12 @@ def pack(
     index = tuple(index)
     _require_held(account, index)
     in_file = {*held, *(tensor.path for tensor in index)}
-    left_out = {*without, *(() if running_metrics.are_kept(account) else ("metric",))}
-    kept = {path: one for path, one in account.entries.items() if one.kind not in left_out}
+    measured = running_metrics.kept(account, signature)
+    kept = {
+        path: one
+        for path, one in account.entries.items()
+        if one.kind not in without and (one.kind != "metric" or path in measured)
+    }
     rest = {path: one.read() for path, one in kept.items() if path not in in_file}
     if rest:
         data, tensors = state.pack(rest)
@@ -67,8 +73,8 @@ def pack(
     found = Record(
         variables=tuple(_described(one) for one in kept.values()),
         arrays=_arrays(account, kept.values(), index),
-        trained=trained_of(account) if "optimizer" not in left_out else {},
-        metrics=running_metrics.kinds(account) if "metric" not in left_out else {},
+        trained=trained_of(account) if "optimizer" not in without else {},
+        metrics=running_metrics.kinds(account) if measured and "metric" not in without else {},
         layers=flags.of(account),
     )
     out.add_json(record.MEMBER, record.plain(found))

@@ -18,6 +18,7 @@ from bundlekit_keras.framework import require_keras
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bundlekit.adapter import Signature
     from bundlekit.source import Buffer
     from bundlekit_keras.account import Account
     from bundlekit_keras.exact import Kept
@@ -61,7 +62,9 @@ def capabilities(model: Any, config: dict[str, Any], kept: Kept) -> tuple[str, .
     return ("predict", "evaluate", "fit", *resume)
 
 
-def losses(model: Any, account: Account, kept: Kept, *, optimizer: bool) -> tuple[Loss, ...]:
+def losses(
+    model: Any, account: Account, kept: Kept, signature: Signature | None, *, optimizer: bool
+) -> tuple[Loss, ...]:
     """Tell what is not kept; an optimizer state that is lost against the will is also a warning."""
     found = []
     if model.compiled and _compiles_in_its_own_way(model):
@@ -76,7 +79,7 @@ def losses(model: Any, account: Account, kept: Kept, *, optimizer: bool) -> tupl
         why = "it was built for variables that are not the model's"
         found.append(Loss(what="optimizer state", why=why))
         warn(f"the optimizer state of the model {model.name!r} is not kept: {why}")
-    if running_metrics.lost(account):
+    if running_metrics.lost(account, signature):
         why = "the model does not tell the shapes of its outputs, which metrics are made for"
         found.append(Loss(what="running metrics", why=why))
     return tuple(found)

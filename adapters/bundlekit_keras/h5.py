@@ -21,6 +21,7 @@ from bundlekit.adapter import (
     Need,
     Out,
     Payload,
+    Probed,
 )
 from bundlekit.errors import Damaged, NotBuilt, NotRestorable, Unwritable
 from bundlekit_keras import (
@@ -34,6 +35,7 @@ from bundlekit_keras import (
     h5_file,
     hdf5,
     loading,
+    probe,
     record,
     restoring,
     scopes,
@@ -79,7 +81,7 @@ class H5Adapter:
     types = ("keras.Model", "tf_keras.Model")
     default = False
     deterministic = True
-    pack_options = ("optimizer",)
+    pack_options = ("example", "optimizer")
     unpack_options = (
         "register",
         "parts",
@@ -88,6 +90,7 @@ class H5Adapter:
         "into",
         "match",
         "allow_partial",
+        "check",
     )
     members = (
         "model.h5",
@@ -95,6 +98,8 @@ class H5Adapter:
         "metadata.json",
         "state.safetensors",
         "variables.json",
+        "probe.json",
+        "probe.safetensors",
     )
     gives = "the compiled, trainable model; of Keras 3 or of tf_keras, as it was"
     keeps = (
@@ -118,6 +123,7 @@ class H5Adapter:
             Unwritable: H5 cannot hold it: a vocabulary that was adapted, a subclassed model, …
         """
         if keras_2.is_model(obj):
+            probe.refuse(options)
             return _pack_tf_keras(obj, out)
         optimizer = not drops_optimizer(options)
         writing.require_storable(obj)
@@ -128,18 +134,22 @@ class H5Adapter:
             require_vocabularies(written.config, what="H5", remedy=REMEDY)
         except NotRestorable as error:
             raise Unwritable(str(error), model=obj.name) from error
+        predicted = probe.pack(obj, out, options)
         data = h5_file.written(obj, optimizer=optimizer)
         out.add(MODEL, data, tensors=True)
+        signature = signature_of(obj, predicted)
         left_out = fidelity.kinds_left_out(obj, optimizer=optimizer)
-        kept = exact.pack(account, out, (), held=h5_file.held(account), without=left_out)
+        kept = exact.pack(
+            account, out, (), held=h5_file.held(account), signature=signature, without=left_out
+        )
         writing.add_config(out, written.config, obj)
         return Description(
             kind="model",
             name=obj.name,
-            signature=signature_of(obj),
+            signature=signature,
             parameters=obj.count_params(),
             capabilities=fidelity.capabilities(obj, written.config, kept),
-            losses=fidelity.losses(obj, account, kept, optimizer=optimizer),
+            losses=fidelity.losses(obj, account, kept, signature, optimizer=optimizer),
             states=kept.states,
             custom_objects=written.own,
             environment=environment(),
@@ -148,11 +158,13 @@ class H5Adapter:
     def audit(self, payload: Payload) -> tuple[Need, ...]:
         """Name what the config takes from outside Keras, whatever the manifest says of it."""
         payload.read(MODEL)
-        paths = {*payload.paths} - {state.MEMBER}
+        paths = {*payload.paths} - {state.MEMBER} - probe.MEMBERS
         if paths not in ({MODEL}, {MODEL, METADATA}, _OWN):
             raise Damaged(f"{', '.join(sorted(paths))} are not the members of 'keras-h5'")
         record.of(payload)
-        return _route(payload).needs(payload.part, MODEL)
+        found = _route(payload)
+        probe.audit(payload, found)
+        return found.needs(payload.part, MODEL)
 
     def needed(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
         """Leave out what only compiling takes, where it is not compiled."""
@@ -173,11 +185,13 @@ class H5Adapter:
 
         Raises:
             NotRestorable: Keras failed, or config and weights are not of one model.
+            ProbeFailed: the model answers otherwise than it did.
         """
         found = _route(payload)
         if not found.is_tf_keras:
             require_keras()
         loading.require_target(context.options)
+        wanted = probe.is_wanted(payload, context.options)
         with stored.opened(payload.read(MODEL), MODEL) as weights:
             listed = record.of(payload)
             weights = replace(
@@ -195,16 +209,24 @@ class H5Adapter:
                 if CONFIG in payload.paths and not fresh:
                     model = restoring.restored_of(found.config, payload, context, weights)
                 else:
-                    wanted = compiles(context.options)
-                    model = assembly.build(found.config, context, compiled=wanted, payload=payload)
+                    compiled = compiles(context.options)
+                    model = assembly.build(
+                        found.config, context, compiled=compiled, payload=payload
+                    )
                     if fresh:
                         return model
                     assembly.fill(
                         model, weights, payload, optimizer=keeps_optimizer(context.options)
                     )
+        if wanted:
+            probe.replay(model, payload)
         if context.options.get("register"):
             custom_objects.register(context.objects)
         return model
+
+    def probe(self, obj: Any, payload: Payload) -> Probed:
+        """Let a restored model repeat the stored prediction."""
+        return probe.replay(obj, payload)
 
     def adopt(self, foreign: Foreign) -> Adopted | None:
         """Take a whole model in H5, of Keras 2, Keras 3 or tf_keras, whatever its file is called.

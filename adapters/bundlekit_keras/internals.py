@@ -259,6 +259,42 @@ def global_seed() -> Any:
     return None if generator is None else require_keras().ops.convert_to_numpy(generator.state)
 
 
+@contextmanager
+def seeded() -> Iterator[None]:
+    """Let unseeded random operations draw from a generator of their own, which begins at 0.
+
+    Without these internals they draw from that of the process, which does advance.
+    """
+    state = _global_state()
+    if state is None:
+        yield
+        return
+    before = state.get_global_attribute("global_seed_generator")
+    own = require_keras().random.SeedGenerator(0)
+    state.set_global_attribute("global_seed_generator", own)
+    try:
+        yield
+    finally:
+        state.set_global_attribute("global_seed_generator", before)
+
+
+def all_layers(model: Any) -> list[Any]:
+    """Give a model and all layers in it, wherever they are held.
+
+    Without these internals, those that layers list as their own.
+    """
+    flatten = getattr(model, "_flatten_layers", None)
+    if not TRIED[0] <= _version() <= TRIED[1] or flatten is None:
+        return _listed(model)
+    return list(flatten())
+
+
+def _listed(layer: Any) -> list[Any]:
+    inner = getattr(layer, "layers", ())
+    children = inner if isinstance(inner, list | tuple) else ()
+    return [layer, *(found for child in children for found in _listed(child))]
+
+
 def _global_state() -> Any:
     if not TRIED[0] <= _version() <= TRIED[1]:
         return None

@@ -12,6 +12,7 @@ from bundlekit.load_report import LoadReport, Weight
 from bundlekit_keras import addresses, exclusive, quantiles, resuming
 from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.pairing import pairs
+from bundlekit_keras.parts import drops_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -119,6 +120,7 @@ def load_into(
         target,
         match=str(options.get("match", "path")),
         allow_partial=options.get("allow_partial", False),
+        optimizer=not drops_optimizer(options),
         then=after,
     )
 

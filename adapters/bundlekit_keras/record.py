@@ -63,7 +63,7 @@ class Layer(_Value, frozen=True, kw_only=True):
     """The name of its dtype policy."""
     mode: str | None = None
     """How it is quantised."""
-    lora: tuple[int, float] | None = None
+    lora: tuple[int, int | float] | None = None
     """Rank and alpha of its LoRA weights."""
 
 

@@ -74,7 +74,7 @@ def rebuilt(config: dict[str, Any], payload: Payload, context: Context) -> tuple
     _complete(model, found, payload)
     compiling.build_others(account_of(model), found.trained, payload.part.tensors)
     if found.metrics:
-        made = running_metrics.make(model, found.metrics)
+        made = running_metrics.make(model, found.metrics, payload.part.signature)
         lost = sorted(found.metrics.keys() - made)
         if lost:
             warn(

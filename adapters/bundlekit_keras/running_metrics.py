@@ -19,41 +19,51 @@ from bundlekit_keras.undisturbed import undisturbed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from bundlekit.adapter import Signature
     from bundlekit_keras.account import Account
 
 _MAX_TRIED = 64
 """Ways to compare the outputs. Six outputs, each with two."""
 
 
-def are_kept(found: Account) -> bool:
-    """Tell whether metrics have added anything up, and can be made again."""
-    own = [entry for entry in found.entries.values() if entry.kind == "metric"]
-    return any(entry.read().any() for entry in own) and not lost(found)
+def kept(found: Account, signature: Signature | None) -> frozenset[str]:
+    """Give the paths of what metrics have added up and can be restored: all of it, or nothing."""
+    own = {path: one for path, one in found.entries.items() if one.kind == "metric"}
+    if lost(found, signature) or not any(one.read().any() for one in own.values()):
+        return frozenset()
+    return frozenset(own.keys() - (_compiled(found).keys() if _is_stale(found) else set()))
 
 
-def lost(found: Account) -> bool:
+def lost(found: Account, signature: Signature | None) -> bool:
     """Tell whether metrics have added up what cannot be restored."""
-    model = found.owners.get("")
-    added = any(entry.read().any() for entry in _compiled(found).values())
-    return added and (_outputs(model) is None or not internals.makes_metrics())
+    made = {} if _is_stale(found) else _compiled(found)
+    added = any(entry.read().any() for entry in made.values())
+    known = _outputs(found.owners.get(""), signature) is not None
+    return added and not (known and internals.makes_metrics())
 
 
 def kinds(found: Account) -> dict[str, str]:
     """Tell what each metric measures, by place."""
-    return {place: _kind(metric) for place, metric in found.metrics.items()}
+    stale = _is_stale(found)
+    return {
+        place: _kind(metric)
+        for place, metric in found.metrics.items()
+        if not (stale and _root(place) == internals.COMPILED_METRICS)
+    }
 
 
-def make(model: Any, wanted: Mapping[str, str]) -> frozenset[str]:
+def make(model: Any, wanted: Mapping[str, str], signature: Signature | None) -> frozenset[str]:
     """Let a compiled model make its metrics, as its first batch would.
 
     Args:
         model: the compiled model.
         wanted: what each has to measure, by place.
+        signature: of the model, for what it predicts.
 
     Returns:
         The places of those that the model has now.
     """
-    outputs = _outputs(model)
+    outputs = _outputs(model, signature)
     for targets in _targets(outputs) if outputs is not None else ():
         with suppress(Exception), undisturbed():  # the user's own metrics may want other targets
             tried = internals.tried_metrics(model, targets, outputs)
@@ -80,13 +90,17 @@ def _root(place: str) -> str:
     return place.partition("/")[0]
 
 
-def _outputs(model: Any) -> Any:
+def _outputs(model: Any, signature: Signature | None) -> Any:
     """Give what a model predicts, as symbols; `None` where it does not tell."""
     keras = require_keras()
     try:
         outputs = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
     except (AttributeError, ValueError, TypeError, IndexError):
-        return None
+        if signature is None or len(signature.outputs) != 1:
+            return None
+        with undisturbed():
+            only = signature.outputs[0]
+            outputs = keras.KerasTensor(only.shape, only.dtype)
     flat = keras.tree.flatten(outputs)
     return outputs if flat and all(isinstance(one, keras.KerasTensor) for one in flat) else None
 
@@ -106,7 +120,17 @@ def _targets(outputs: Any) -> Iterator[Any]:
 
 def _compiled(found: Account) -> dict[str, Any]:
     own = (internals.COMPILED_METRICS, internals.COMPILED_LOSS)
-    return {path: entry for path, entry in found.entries.items() if path.partition("/")[0] in own}
+    return {path: entry for path, entry in found.entries.items() if _root(path) in own}
+
+
+def _is_stale(found: Account) -> bool:
+    """Whether a model was compiled again without metrics: Keras keeps those that it had."""
+    model: Any = found.owners.get("")
+    if not getattr(model, "compiled", False):
+        return False
+    with internals.tolerating_lambdas():
+        config = model.get_compile_config() or {}
+    return all(config.get(key, ()) is None for key in ("metrics", "weighted_metrics"))
 
 
 def _kind(metric: Any) -> str:

@@ -25,6 +25,7 @@ from bundlekit.adapter import (
     Out,
     Part,
     Payload,
+    Probed,
 )
 from bundlekit.errors import BundleError, Damaged, NotRestorable
 from bundlekit_keras import (
@@ -39,6 +40,7 @@ from bundlekit_keras import (
     keras_file,
     loading,
     older_places,
+    probe,
     record,
     restoring,
     scopes,
@@ -63,7 +65,7 @@ from bundlekit_keras.writer import writer_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS, record.MEMBER, state.MEMBER})
+_MEMBERS = probe.MEMBERS | {CONFIG, METADATA, WEIGHTS, record.MEMBER, state.MEMBER}
 
 
 class KerasAdapter:
@@ -75,7 +77,7 @@ class KerasAdapter:
     types = ("keras.Model",)
     default = True
     deterministic = True
-    pack_options = ("optimizer",)
+    pack_options = ("example", "optimizer")
     unpack_options = (
         "register",
         "parts",
@@ -84,6 +86,7 @@ class KerasAdapter:
         "into",
         "match",
         "allow_partial",
+        "check",
     )
     members = (
         "config.json",
@@ -92,6 +95,8 @@ class KerasAdapter:
         "assets/…",
         "state.safetensors",
         "variables.json",
+        "probe.json",
+        "probe.safetensors",
     )
     gives = "the compiled, trainable model"
     keeps = (
@@ -109,7 +114,7 @@ class KerasAdapter:
     loses = ()
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
-        """Write the members of a Keras v3 zip.
+        """Write the members of a Keras v3 zip; with `example=inputs`, a prediction beside them.
 
         Raises:
             NotBuilt: the model has not seen an input shape yet.
@@ -117,6 +122,7 @@ class KerasAdapter:
         """
         optimizer = not drops_optimizer(options)
         writing.require_storable(obj)
+        predicted = probe.pack(obj, out, options)
         account = account_of(obj)
         adapted.require_calibrated(account)
         made = writing.written(obj, without=() if optimizer else account.optimizers.values())
@@ -124,16 +130,17 @@ class KerasAdapter:
         out.add(WEIGHTS, made.weights, tensors=index)
         for path, data in made.assets.items():
             out.add(path, data)
+        signature = signature_of(obj, predicted)
         left_out = fidelity.kinds_left_out(obj, optimizer=optimizer)
-        kept = exact.pack(account, out, index, without=left_out)
+        kept = exact.pack(account, out, index, signature=signature, without=left_out)
         writing.add_config(out, made.config, obj)
         return Description(
             kind="model",
             name=obj.name,
-            signature=signature_of(obj),
+            signature=signature,
             parameters=obj.count_params(),
             capabilities=fidelity.capabilities(obj, made.config, kept),
-            losses=fidelity.losses(obj, account, kept, optimizer=optimizer),
+            losses=fidelity.losses(obj, account, kept, signature, optimizer=optimizer),
             states=kept.states,
             custom_objects=made.own,
             environment=environment(),
@@ -151,6 +158,7 @@ class KerasAdapter:
                 raise Damaged(f"{path} is no member of the adapter 'keras'", member=path)
         found = _route(payload)
         defaults.check(payload.json(METADATA))
+        probe.audit(payload, found)
         listed = record.of(payload)
         if listed is not None:
             record.require_indexed(listed, payload.part.tensors)
@@ -175,16 +183,19 @@ class KerasAdapter:
         `parts={"config"}` the model is fresh and not compiled, and no weights are read. With
         `into=model` the weights, and the optimizer's state if that model is compiled, are loaded
         into it, and a `LoadReport` is given back; `match` and `allow_partial` are those of the
-        adapter `keras-weights`.
+        adapter `keras-weights`. With `check="probe"` the model is given back only if it repeats the
+        prediction that is stored with it.
 
         Raises:
             NotRestorable: Keras failed, with its error as the cause.
             IncompleteLoad: the weights are not those of `into`.
+            ProbeFailed: the model answers otherwise than it did.
         """
         found = _route(payload)
         if not found.is_tf_keras:
             require_keras()
         loading.require_target(context.options)
+        wanted = probe.is_wanted(payload, context.options)
         if "into" in context.options:
             with stored_weights.opened_of(payload, WEIGHTS) as stored:
                 kind = optimizer_kind(found.config)
@@ -208,9 +219,15 @@ class KerasAdapter:
                 model = _assemble(payload, context)
             else:
                 model = _load_or_assemble(payload, context)
+        if wanted:
+            probe.replay(model, payload)
         if context.options.get("register"):
             custom_objects.register(context.objects)
         return model
+
+    def probe(self, obj: Any, payload: Payload) -> Probed:
+        """Let a restored model repeat the stored prediction."""
+        return probe.replay(obj, payload)
 
     def adopt(self, foreign: Foreign) -> Adopted | None:
         """Take a `.keras` file of Keras 2, Keras 3 or tf_keras, or one that is unzipped."""

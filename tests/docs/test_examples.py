@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("custom-objects.md", "environment.md", "savedmodel.md", "trust.md")
+PAGES = ("custom-objects.md", "environment.md", "probe.md", "savedmodel.md", "trust.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ((?:\w+/)*\w+\.py)\n")
 ENVIRONMENT = {

@@ -170,32 +170,6 @@ def test_defaults_that_are_none_are_refused(metadata: dict[str, Any]) -> None:
         defaults.check(metadata)
 
 
-def test_containers_that_forget_to_be_frozen_are_declared() -> None:
-    import keras
-
-    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="inner")
-    model = keras.Sequential([keras.Input((4,)), inner, keras.layers.Dense(1)])
-    assert lost(model) == set()
-    inner.trainable = False
-    assert lost(model) == {"trainable of containers"}
-
-
-def test_unmerged_lora_is_declared() -> None:
-    import keras
-
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
-    model.layers[0].enable_lora(2)
-    assert lost(model) == {"unmerged LoRA weights"}
-
-
-def test_recurrent_states_are_declared() -> None:
-    import keras
-
-    layers = [keras.layers.LSTM(3, stateful=True), keras.layers.Dense(1)]
-    model = keras.Sequential([keras.Input(batch_shape=(2, 4, 1)), *layers])
-    assert lost(model) == {"recurrent states"}
-
-
 def test_a_compile_of_its_own_is_declared() -> None:
     import keras
 
@@ -296,7 +270,7 @@ def test_a_vocabulary_that_stands_in_the_config_may_hold_them() -> None:
     assert restored.layers[0].get_vocabulary() == lookup.get_vocabulary()
 
 
-def test_models_with_inputs_of_their_own_have_no_signature() -> None:
+def test_models_with_inputs_of_their_own_are_traced_for_their_signature() -> None:
     import keras
 
     class Odd(keras.Model):
@@ -311,7 +285,9 @@ def test_models_with_inputs_of_their_own_have_no_signature() -> None:
     model = Odd()
     model(X)
     bundled = bundlekit.bundle(model)
-    assert bundled.manifest.signature is None
+    signature = bundled.manifest.signature
+    assert signature is not None
+    assert [(spec.name, spec.shape) for spec in signature.inputs] == [("x", (None, 4))]
     assert_roundtrip(model, X, fresh_process=False, custom_objects={"Odd": Odd})
 
 

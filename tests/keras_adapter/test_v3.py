@@ -286,22 +286,6 @@ def test_what_keras_cannot_rebuild_is_a_clear_error_with_the_cause(data: bytes) 
     assert refusal.value.__cause__ is not None
 
 
-class TestRandomState:
-    def test_another_number_of_generators_is_refused(self, data: bytes) -> None:
-        from safetensors.numpy import load, save
-
-        member = "random_state.safetensors"
-        state = load(bundlekit.Bundle(data).read(member))
-        more = {**state, "generator/1": state["generator/0"]}
-        for changed in (save(more), save({"generator/0": state["generator/0"][:1]}), None):
-            with pytest.raises(NotRestorable, match="the rebuilt model has generators"):
-                bundlekit.unbundle(rewritten(data, member, changed))
-
-    def test_what_is_no_safetensors_is_refused(self, data: bytes) -> None:
-        with pytest.raises(Damaged, match=r"random_state\.safetensors is not sound"):
-            bundlekit.unbundle(rewritten(data, "random_state.safetensors", b"\xff" * 20))
-
-
 def test_a_missing_framework_says_what_to_install(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "small.bundle").write_bytes(data)
     code = (
@@ -354,9 +338,9 @@ def test_members_are_what_keras_writes_and_our_own(data: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == [
             "model.weights.h5",
+            "state.safetensors",
             "config.json",
             "metadata.json",
-            "random_state.safetensors",
             "variables.json",
             "manifest.json",
         ]
