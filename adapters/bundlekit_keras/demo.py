@@ -152,7 +152,7 @@ def _fresh(
         _check("fresh process: predictions, bit for bit", before, after, "prediction"),
         _check_accuracy("fresh process: accuracy", before, after, digits),
         _check("fresh process: weights and random state", before, after, "variable"),
-        _check("fresh process: optimizer, step and slots", before, after, "optimizer"),
+        _check("fresh process: optimizer, step and slots", before, after, "variable/optimizer"),
         _check("fresh process: loss of the next step", before, after, "next step/loss"),
         _check("fresh process: weights after it", before, after, "next step/variable"),
         ("fresh process: all that can be seen", same, f"{len(before)} places"),

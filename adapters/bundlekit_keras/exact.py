@@ -60,7 +60,8 @@ def pack(
     index = tuple(index)
     _require_held(account, index)
     in_file = {*held, *(tensor.path for tensor in index)}
-    measured = running_metrics.kept(account, signature)
+    measured = frozenset() if "metric" in without else running_metrics.kept(account, signature)
+    measures = running_metrics.kinds(account, signature) if measured else {}
     kept = {
         path: one
         for path, one in account.entries.items()
@@ -74,7 +75,7 @@ def pack(
         variables=tuple(_described(one) for one in kept.values()),
         arrays=_arrays(account, kept.values(), index),
         trained=trained_of(account) if "optimizer" not in without else {},
-        metrics=running_metrics.kinds(account) if measured and "metric" not in without else {},
+        metrics=measures,
         layers=flags.of(account),
     )
     out.add_json(record.MEMBER, record.plain(found))
@@ -125,6 +126,11 @@ def restore_rest(account: Account, found: Record, payload: Payload) -> None:
     for one in found.variables:
         if one.path in rest:
             _give(account.entries[one.path], rest[one.path])
+    restore_flags(account, found)
+
+
+def restore_flags(account: Account, found: Record) -> None:
+    """Set layers and variables as they were, where they are there."""
     trainable = {one.path: one.trainable for one in found.variables}
     flags.restore(account, found.layers, trainable)
 

@@ -79,10 +79,8 @@ def losses(
         why = "it was built for variables that are not the model's"
         found.append(Loss(what="optimizer state", why=why))
         warn(f"the optimizer state of the model {model.name!r} is not kept: {why}")
-    if running_metrics.lost(account, signature):
-        why = "the model does not tell the shapes of its outputs, which metrics are made for"
-        found.append(Loss(what="running metrics", why=why))
-    return tuple(found)
+    whys = running_metrics.losses(account, signature)
+    return tuple(found + [Loss(what="running metrics", why=why) for why in whys])
 
 
 def require_slots(model: Any, weights: Buffer) -> None:

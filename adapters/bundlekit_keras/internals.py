@@ -218,12 +218,9 @@ def make_metrics(model: Any, targets: Any, outputs: Any) -> None:
 
     Where this is not `makes_metrics`, it makes none: they are made at the first batch.
     """
-    if not makes_metrics():
-        return
-    for name in (COMPILED_METRICS, COMPILED_LOSS):
-        compiled = getattr(model, name, None)
-        if compiled is not None and not compiled.built:
-            compiled.build(targets, outputs)
+    compiled = getattr(model, COMPILED_METRICS, None)
+    if compiled is not None and not compiled.built and makes_metrics():
+        compiled.build(targets, outputs)
 
 
 @contextmanager

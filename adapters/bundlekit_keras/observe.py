@@ -99,12 +99,14 @@ def _variables(place: str, account: Account) -> list[Observation]:
     """See all variables by path.
 
     Metrics are seen once they have added something up: before, they may not be made yet. So it is
-    with the slots of an optimizer before its first step.
+    with the slots of an optimizer before its first step. The running losses of single outputs are
+    not kept, as is declared.
     """
     return [
         Observation(f"{place}/{path}", value, entry.name)
         for path, entry in sorted(account.entries.items())
-        if (value := entry.read().copy()).any() or not _begins_later(entry)
+        if not path.startswith(f"{internals.COMPILED_LOSS}/")
+        and ((value := entry.read().copy()).any() or not _begins_later(entry))
     ]
 
 

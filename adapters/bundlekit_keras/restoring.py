@@ -90,6 +90,7 @@ def _complete(model: Any, found: Record, payload: Payload) -> None:
     account = account_of(model)
     adapted.restore(account, found.layers)
     exact.attach(account, found, payload)
+    exact.restore_flags(account_of(model), found)
 
 
 def _wanted(payload: Payload, context: Context) -> Record:

@@ -27,29 +27,47 @@ _MAX_TRIED = 64
 
 
 def kept(found: Account, signature: Signature | None) -> frozenset[str]:
-    """Give the paths of what metrics have added up and can be restored: all of it, or nothing."""
+    """Give the paths of what metrics have added up and can be restored."""
     own = {path: one for path, one in found.entries.items() if one.kind == "metric"}
-    if lost(found, signature) or not any(one.read().any() for one in own.values()):
+    if not any(one.read().any() for one in own.values()):
         return frozenset()
-    return frozenset(own.keys() - (_compiled(found).keys() if _is_stale(found) else set()))
+    left_out = _roots_left_out(found, signature)
+    return frozenset(path for path in own if _root(path) not in left_out)
 
 
-def lost(found: Account, signature: Signature | None) -> bool:
-    """Tell whether metrics have added up what cannot be restored."""
-    made = {} if _is_stale(found) else _compiled(found)
-    added = any(entry.read().any() for entry in made.values())
-    known = _outputs(found.owners.get(""), signature) is not None
-    return added and not (known and internals.makes_metrics())
+def losses(found: Account, signature: Signature | None) -> list[str]:
+    """Say of what metrics have added up why it is not kept."""
+    reasons = {
+        internals.COMPILED_LOSS: "Keras makes those of the losses of single outputs at the first "
+        "batch, by what it is given there",
+        internals.COMPILED_METRICS: "the model does not tell the shapes of its outputs, which "
+        "metrics are made for",
+    }
+    added = {
+        _root(path)
+        for path, one in found.entries.items()
+        if one.kind == "metric" and one.read().any()
+    }
+    if _is_stale(found):
+        added.discard(internals.COMPILED_METRICS)
+    return [reasons[root] for root in sorted(added & _roots_left_out(found, signature))]
 
 
-def kinds(found: Account) -> dict[str, str]:
-    """Tell what each metric measures, by place."""
-    stale = _is_stale(found)
+def kinds(found: Account, signature: Signature | None) -> dict[str, str]:
+    """Tell what each metric that is kept measures, by place."""
+    left_out = _roots_left_out(found, signature)
     return {
         place: _kind(metric)
         for place, metric in found.metrics.items()
-        if not (stale and _root(place) == internals.COMPILED_METRICS)
+        if _root(place) not in left_out
     }
+
+
+def _roots_left_out(found: Account, signature: Signature | None) -> set[str]:
+    known = _outputs(found.owners.get(""), signature) is not None
+    if known and internals.makes_metrics() and not _is_stale(found):
+        return {internals.COMPILED_LOSS}
+    return {internals.COMPILED_LOSS, internals.COMPILED_METRICS}
 
 
 def make(model: Any, wanted: Mapping[str, str], signature: Signature | None) -> frozenset[str]:
@@ -70,7 +88,7 @@ def make(model: Any, wanted: Mapping[str, str], signature: Signature | None) -> 
             if tried is None or _kinds({internals.COMPILED_METRICS: tried}) == _made(wanted):
                 internals.make_metrics(model, targets, outputs)
                 break
-    found = kinds(account_of(model))
+    found = kinds(account_of(model), signature)
     return frozenset(place for place, kind in wanted.items() if found.get(place) == kind)
 
 
@@ -102,6 +120,8 @@ def _outputs(model: Any, signature: Signature | None) -> Any:
             only = signature.outputs[0]
             outputs = keras.KerasTensor(only.shape, only.dtype)
     flat = keras.tree.flatten(outputs)
+    if isinstance(outputs, list | tuple) and len(flat) == 1:
+        outputs = flat[0]
     return outputs if flat and all(isinstance(one, keras.KerasTensor) for one in flat) else None
 
 
@@ -116,11 +136,6 @@ def _targets(outputs: Any) -> Iterator[Any]:
             for one, is_class in zip(flat, classes, strict=True)
         ]
         yield keras.tree.pack_sequence_as(outputs, targets)
-
-
-def _compiled(found: Account) -> dict[str, Any]:
-    own = (internals.COMPILED_METRICS, internals.COMPILED_LOSS)
-    return {path: entry for path, entry in found.entries.items() if _root(path) in own}
 
 
 def _is_stale(found: Account) -> bool:

@@ -62,6 +62,41 @@ class Nested(layers.Layer):
         return self.held["b"][0][0]["c"](x) + self.noise.scale * drawn
 
 
+class Held(layers.Layer):
+    """Holds layers in whatever containers its form has; every other list becomes a tuple."""
+
+    def __init__(self, form: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.form = form
+        self.inner: list[Any] = []
+        self.held = self._made(form, 0)
+
+    def _made(self, form: Any, depth: int) -> Any:
+        if isinstance(form, dict):
+            return {key: self._made(child, depth + 1) for key, child in form.items()}
+        if isinstance(form, list | tuple):
+            kind = tuple if depth % 2 else list
+            return kind(self._made(child, depth + 1) for child in form)
+        made = (
+            layers.Dropout(0.2) if form == "drop" else layers.Dense(form, dtype=self.dtype_policy)
+        )
+        self.inner.append(made)
+        return made
+
+    def build(self, shape: Any) -> None:
+        for one in self.inner:
+            one.build(shape)
+        self.built = True
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        for one in self.inner:
+            x = one(x, training=training) if isinstance(one, layers.Dropout) else x + one(x)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "form": self.form}
+
+
 class Stepping(keras.Model):
     """Trains in a step of its own, and counts and measures while it does."""
 

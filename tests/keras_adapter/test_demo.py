@@ -31,7 +31,15 @@ def test_the_demo_does_not_start_where_it_could_not_keep_its_bundle(tmp_path: Pa
         demo.run(tmp_path / "there")
 
 
-@pytest.mark.parametrize("place", ["prediction", "next step/loss", "variable/0", "optimizer/0"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "prediction",
+        "next step/loss",
+        "variable/layers/dense/vars/0",
+        "variable/optimizer/vars/0",
+    ],
+)
 def test_the_demo_fails_where_something_differs(
     place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,8 +18,8 @@ def outcomes() -> dict[str, Outcome]:
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("Forgetful", r"came back different:\n  variable/0 \(.*own/.*\): 1 of 1 values differ"),
-        ("Meddling", r"Meddling came back different:\n  variable/0"),
+        ("Forgetful", r"came back different:\n  prediction: 2 of 2 values differ"),
+        ("Meddling", r"Meddling came back different:\n  variable/layers/meddling/vars/0"),
         ("Registering", r"bundling Registering changed it or its process:\n  registry"),
         ("Counting", r"Counting came back different:\n  config"),
         ("unknown", r"(?s)did not come back:.*MissingCustomObjects.*Forgetful"),
@@ -33,7 +33,7 @@ def test_what_does_not_survive_is_said(name: str, found: str, outcomes: dict[str
 
 def test_what_bundling_changes_is_seen(outcomes: dict[str, Outcome]) -> None:
     assert [difference.place for difference in outcomes["Meddling"].impure][:1] != []
-    assert outcomes["Once"].impure[0].place.startswith("variable/0")
+    assert outcomes["Once"].impure[0].place.startswith("variable/layers/once/vars/0")
     assert "registry" in [difference.place for difference in outcomes["Registering"].impure]
 
 
