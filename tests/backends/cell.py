@@ -21,7 +21,7 @@ class Cell:
         reason: why there can be no such model, or what it cannot do, on one of the two.
         faults: what is not as it should be.
         apart: how far predictions are apart; `None` where there are none.
-        seconds: what making or restoring and comparing took.
+        seconds: of the processor, for making or for restoring and comparing.
         imported: backends that restoring it imported.
     """
 

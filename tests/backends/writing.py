@@ -30,7 +30,7 @@ def write(kind: Kind, backend: str, folder: Path) -> Cell:
     blank = Cell(kind=kind.name, writer=backend, reader=backend)
     if reason := kind.unable.get(backend):
         return replace(blank, reason=reason)
-    started = time.perf_counter()
+    started = time.process_time()
     seeing.start_anew()
     try:
         model, inputs, targets = kind.make()
@@ -44,7 +44,7 @@ def write(kind: Kind, backend: str, folder: Path) -> Cell:
         (folder / f"{kind.name}.seen").write_bytes(pickle.dumps((inputs, targets, seen)))
     except Exception:
         return replace(blank, faults=[traceback.format_exc()])
-    return replace(blank, seconds=time.perf_counter() - started, imported=needless)
+    return replace(blank, seconds=time.process_time() - started, imported=needless)
 
 
 def _plain(value: object) -> object:
