@@ -64,4 +64,5 @@ def _slowest(cells: Sequence[Cell]) -> Iterator[str]:
     for reader in sorted({one.reader for one in cells}):
         read = sorted((one for one in cells if one.reader == reader), key=lambda one: -one.seconds)
         slow = ", ".join(f"{one.kind} {one.seconds:.1f} s" for one in read[:_SLOWEST])
-        yield f"reading under {reader}: {sum(one.seconds for one in read):.0f} s of the processor; {slow}"
+        total = sum(one.seconds for one in read)
+        yield f"reading under {reader}: {total:.0f} s of the processor; {slow}"
