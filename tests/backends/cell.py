@@ -22,7 +22,8 @@ class Cell:
         faults: what is not as it should be.
         apart: how far predictions are apart; `None` where there are none.
         seconds: of the processor, for making or for restoring and comparing.
-        imported: backends that restoring it imported.
+        imported: backends that bundling or restoring it imported.
+        compiles: whether what came back compiles its steps (`jit_compile`).
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Cell:
     apart: float | None = None
     seconds: float = 0.0
     imported: list[str] = field(default_factory=list)
+    compiles: bool = False
 
     @property
     def text(self) -> str:

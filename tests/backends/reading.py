@@ -116,6 +116,7 @@ def main(root: Path, names: list[str]) -> None:
     restored = [restore(kind, bundle) for kind, _, bundle in found]
     for (kind, writer, bundle), (model, others, seconds) in zip(found, restored, strict=True):
         started = time.process_time()
+        compiles = bool(getattr(model, "jit_compile", False))
         judged = judge(kind, writer, model, bundle.with_suffix(".seen"))
         seconds += time.process_time() - started
         one = Cell(
@@ -124,6 +125,7 @@ def main(root: Path, names: list[str]) -> None:
             reader=HERE,
             imported=others,
             seconds=seconds,
+            compiles=compiles,
             **judged,
         )
         cell.append(root / f"{HERE}.read", one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.backends.cell import Cell
+from tests.backends.kinds import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,16 +16,21 @@ LEGEND = (
     "same: bit for bit; a number: how far predictions are apart, as a share of the largest; "
     "cannot: a backend has no such models, see below"
 )
+_SHORT = {"tensorflow": "tf"}
 _SLOWEST = 3
+_WIDEST = 300
 
 
 def lines(cells: Sequence[Cell]) -> Iterator[str]:
     """Give the table, what its cells say besides, and which kinds take longest."""
     pairs = sorted({(one.writer, one.reader) for one in cells})
-    kinds = list(dict.fromkeys(one.kind for one in cells))
+    order = {name: rank for rank, name in enumerate(listing.names())}
+    kinds = sorted({one.kind for one in cells}, key=lambda kind: order.get(kind, len(order)))
     at = {(one.kind, one.writer, one.reader): one for one in cells}
     wide = max(map(len, kinds), default=0)
-    heads = [f"{writer}>{reader}" for writer, reader in pairs]
+    heads = [
+        f"{_SHORT.get(writer, writer)}>{_SHORT.get(reader, reader)}" for writer, reader in pairs
+    ]
     yield LEGEND
     yield "  ".join(["kind".ljust(wide), *heads])
     for kind in kinds:
@@ -54,7 +60,7 @@ def _remarks(cells: Sequence[Cell]) -> Iterator[str]:
     for one in cells:
         for text in (one.reason, *one.faults):
             if text:
-                last = text.strip().splitlines()[-1]
+                last = text.strip().splitlines()[-1][:_WIDEST]
                 said.setdefault((one.kind, last), []).append(f"{one.writer}>{one.reader}")
     for (kind, text), pairs in said.items():
         yield f"{kind} {' '.join(pairs)}: {text}"

@@ -74,16 +74,16 @@ def test_the_table_shows_each_outcome_and_says_why() -> None:
         one(apart=0.0),
         one(writer="torch", apart=3e-7),
         one(kind="gru", faults=["Traceback\nValueError: no"]),
-        one(kind="text", reason="no text"),
+        one(kind="string_lookup", reason="no text"),
     ]
     text = "\n".join(table.lines(cells))
     for line in (
-        "kind  jax>torch  torch>torch",
-        "lstm  same       3e-07",
-        "gru   FAILED     not run",
-        "text  cannot     not run",
+        "kind           jax>torch  torch>torch",
+        "lstm           same       3e-07",
+        "gru            FAILED     not run",
+        "string_lookup  cannot     not run",
         "gru jax>torch: ValueError: no",
-        "text jax>torch: no text",
+        "string_lookup jax>torch: no text",
     ):
         assert line in text.splitlines(), text
 
