@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the matrix of backends; it is here since pytest-xdist's own process reads this file."""
+    from tests.backends import table
+
+    reports = [one for found in terminalreporter.stats.values() for one in found]
+    if cells := table.reported(reports):
+        terminalreporter.section("kinds of models by writing and reading backend")
+        for line in table.lines(cells):
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def names_start_anew() -> None:
     """Let no file of tests meet the names that Keras counted up in another of the same process.

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras import allowlist, exclusive, nodes
+from bundlekit_keras import allowlist, exclusive, internals, nodes
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.keras_own import BUILTINS, is_keras_own, keras_function
 from bundlekit_keras.scopes import known
@@ -45,7 +45,11 @@ def presented(config: dict[str, Any], context: Context) -> Iterator[dict[str, An
     named = _named(config, context.objects)
     scope = {**({} if context.isolated else _around(context)), **named}
     own |= _rename_functions(renamed, {*scope, *dict(saving.get_custom_objects())})
-    with _registry_holding(own, named, alone=context.isolated), saving.custom_object_scope(scope):
+    with (
+        _registry_holding(own, named, alone=context.isolated),
+        saving.custom_object_scope(scope),
+        internals.importing_no_tensorflow(),
+    ):
         yield renamed
 
 

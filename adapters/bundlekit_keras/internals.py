@@ -6,7 +6,9 @@ gone, it does what can be done with public means and says what is lost.
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 import threading
 import warnings
 from contextlib import contextmanager
@@ -80,6 +82,31 @@ def tolerating_lambdas() -> Iterator[bool]:
             _watching.lambdas = before
 
 
+@contextmanager
+def importing_no_tensorflow() -> Iterator[None]:
+    """Keep Keras from importing TensorFlow only to ask whether an object is one of its.
+
+    Keras does so whenever it writes a config, also while it builds layers that copy others. Without
+    these internals it still does, where TensorFlow is installed.
+    """
+    if _hooks() is None:
+        yield
+        return
+    with _hooked():
+        yield
+
+
+class _TensorFlow:
+    """TensorFlow as Keras asks for it: until somebody has imported it, no object can be of it."""
+
+    @property
+    def available(self) -> bool:
+        return "tensorflow" in sys.modules
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module("tensorflow"), name)
+
+
 _LAMBDA_WARNING = "The object being serialized includes a `lambda`"
 
 
@@ -143,6 +170,7 @@ def _hooks() -> _Hooks | None:
         (python_utils, "func_dump", dumped),
         (serialization_lib, "inspect", SimpleNamespace(getsource=_source)),
         (serialization_lib, "warnings", SimpleNamespace(warn=warn)),
+        (serialization_lib, "tf", _TensorFlow()),
     ]
 
 

@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras.framework import require_keras
+from bundlekit_keras.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,8 @@ def another(stored: object, optimizer: Any) -> str | None:
         stored: what the file says: the optimizer's config, its class, or a name made of that.
         optimizer: the live one.
     """
-    here = _unwrapped(require_keras().saving.serialize_keras_object(optimizer))
+    with undisturbed():
+        here = _unwrapped(require_keras().saving.serialize_keras_object(optimizer))
     there = _unwrapped(stored)
     names = _name(there), _name(here)
     if None in names:

@@ -1,4 +1,4 @@
-"""What asking the user's objects must not change: names to come, random states, and themselves."""
+"""What asking the user's objects must not change: names, random states, imports, themselves."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Leave automatic names and the random states of Python and numpy as they are."""
+    """Leave automatic names and the random states of Python and numpy as they are.
+
+    And import no TensorFlow, if nobody has; see `internals.importing_no_tensorflow`.
+    """
     import numpy as np
 
     python, numpy = random.getstate(), np.random.get_state()
-    with internals.unchanged_names():
+    with internals.unchanged_names(), internals.importing_no_tensorflow():
         try:
             yield
         finally:

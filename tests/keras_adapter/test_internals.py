@@ -53,3 +53,31 @@ def test_on_the_installed_keras_the_private_way_is_taken() -> None:
     assert counters["dense"] > 0
     keras.random.normal((1,))
     assert internals.global_seed() is not None
+
+
+def test_keras_does_not_import_tensorflow_to_ask_whether_an_object_is_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import sys
+
+    import keras
+    from keras.src.saving import serialization_lib
+
+    tensorflow = sys.modules["tensorflow"]
+    with internals.importing_no_tensorflow():
+        shape = keras.saving.serialize_keras_object(tensorflow.TensorShape((2, 3)))
+        assert shape == [2, 3], "once somebody has imported it, objects can be of it"
+        monkeypatch.delitem(sys.modules, "tensorflow")
+        assert not serialization_lib.tf.available
+    assert serialization_lib.tf.available, "Keras' own way is back"
+
+
+def test_on_an_untried_keras_its_own_way_to_tensorflow_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from keras.src.saving import serialization_lib
+
+    before = serialization_lib.tf
+    monkeypatch.setattr(internals, "_version", lambda: (4, 0))
+    with internals.importing_no_tensorflow():
+        assert serialization_lib.tf is before
