@@ -19,7 +19,7 @@ Seen: TypeAlias = "dict[str, np.ndarray[Any, Any]]"
 
 
 def state(model: Any) -> Seen:
-    """See every variable, and what is trainable.
+    """See every variable, states of recurrent layers, and what is trainable.
 
     Variables are placed by their order and their own names. Their paths begin with the name of a
     `Sequential` or not, by how Keras has built it.
@@ -32,6 +32,9 @@ def state(model: Any) -> Seen:
         f"trainable/{place}": np.asarray(bool(layer.trainable))
         for place, layer in _layers(model.name, model)
     }
+    for place, layer in _layers(model.name, model):
+        if getattr(layer, "stateful", False) and getattr(layer, "states", None) is not None:
+            seen |= _in_order(f"state/{place}", keras.tree.flatten(layer.states))
     if model.compiled:
         seen |= _in_order("optimizer", _of_optimizer(model.optimizer))
         seen |= _in_order("metric", model.metrics_variables)
