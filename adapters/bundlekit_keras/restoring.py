@@ -9,6 +9,7 @@ from bundlekit.warning import warn
 from bundlekit_keras import adapted, assembly, compiling, exact, record, running_metrics, stored
 from bundlekit_keras.account import account_of
 from bundlekit_keras.framework import require_keras
+from bundlekit_keras.keras_file import METADATA
 from bundlekit_keras.parts import compiles, drops_optimizer, keeps_optimizer
 
 if TYPE_CHECKING:
@@ -61,7 +62,12 @@ def rebuilt(config: dict[str, Any], payload: Payload, context: Context) -> tuple
     """
     found = _wanted(payload, context)
 
+    elsewhere = payload.json(METADATA).get("backend") != require_keras().backend.backend()
+
     def compiled(model: Any, compiling_config: dict[str, Any]) -> None:
+        if elsewhere and "jit_compile" in compiling_config:
+            # Keras stores what "auto" was on its backend; on another it is slow, or fails.
+            compiling_config = {**compiling_config, "jit_compile": "auto"}
         _complete(model, found, payload)
         if "fit" in payload.part.capabilities:
             compiling.compile_for(model, compiling_config, found.trained, payload.part.tensors)

@@ -59,15 +59,7 @@ def test_bundling_imports_no_other_backend(writer: str, matrix: Matrix) -> None:
     assert not {cell.kind: cell.imported for cell in wrote if cell.imported}
 
 
-COMES_ALONG = pytest.mark.xfail(
-    reason="Keras stores what jit_compile='auto' became: True on JAX, and False on the others for "
-    "this model; True needs a C++ compiler on PyTorch, and False makes JAX slow"
-)
-PAIRS = [
-    pytest.param(a, b, marks=COMES_ALONG if (a == "jax") != (b == "jax") else ())
-    for a in BACKENDS
-    for b in BACKENDS
-]
+PAIRS = [(a, b) for a in BACKENDS for b in BACKENDS]
 
 
 @pytest.mark.skipif("sequential" not in KINDS, reason="the kind is not asked for")
