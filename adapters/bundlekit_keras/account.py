@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bundlekit.errors import NotBuilt
 from bundlekit_keras import addresses
 from bundlekit_keras.framework import require_keras
 
@@ -119,7 +120,17 @@ class Account:
 
 
 def account_of(obj: Any) -> Account:
-    """Find every variable that a built model or layer holds."""
+    """Find every variable that a built model or layer holds.
+
+    Raises:
+        NotBuilt: it has none yet.
+    """
+    if not obj.built:
+        raise NotBuilt(
+            f"{getattr(obj, 'name', obj)!r} is not built: it has no variables yet; call it on data "
+            f"first",
+            model=getattr(obj, "name", None),
+        )
     stored = addresses.places(obj)
     owners, held = _walked(stored)
     slots = _slots(stored)

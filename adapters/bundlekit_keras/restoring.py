@@ -61,6 +61,12 @@ def rebuilt(config: dict[str, Any], payload: Payload, context: Context) -> tuple
         Damaged: there is no record of variables, or the config is that of no model.
     """
     found = _wanted(payload, context)
+    resumes = "resume" in payload.part.capabilities and found.trained
+    if resumes and not config.get("compile_config"):
+        raise Damaged(
+            "the manifest says that the model can resume its training, and its config holds no "
+            "optimizer; the file was changed or not written by bundlekit"
+        )
 
     elsewhere = payload.json(METADATA).get("backend") != require_keras().backend.backend()
 

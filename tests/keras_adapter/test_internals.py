@@ -8,6 +8,7 @@ import pytest
 from bundlekit_keras import internals
 
 import bundlekit
+from bundlekit.errors import BundleWarning, NotRestorable
 
 Trained = tuple[Any, Any]
 
@@ -25,11 +26,41 @@ def test_names_do_not_advance(trained: Trained) -> None:
 def test_on_an_untried_keras_the_public_way_gives_the_same_bundle(
     trained: Trained, version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = bundlekit.dumps(trained[0])
+    model = bundlekit.unbundle(bundlekit.bundle(trained[0]))
+    model.reset_metrics()
+    expected = bundlekit.dumps(model)
     monkeypatch.setattr(internals, "_version", lambda: version)
     assert internals.name_counters() is None
     assert internals.global_seed() is None
-    assert bundlekit.dumps(trained[0]) == expected
+    assert bundlekit.dumps(model) == expected
+    assert bundlekit.unbundle(expected).optimizer.built
+
+
+def test_on_an_untried_keras_running_metrics_are_declared_as_lost(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundled = bundlekit.bundle(trained[0])
+    monkeypatch.setattr(internals, "_version", lambda: (4, 0))
+    assert "running metrics" in {one.what for one in bundlekit.bundle(trained[0]).manifest.losses}
+    with pytest.warns(BundleWarning, match="the running metrics _compile_metrics.* start anew"):
+        bundlekit.unbundle(bundled)
+
+
+def test_on_an_untried_keras_a_layer_that_others_share_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import keras
+
+    from tests.keras_adapter.acme_exact import Wrapper
+
+    dense = keras.layers.Dense(3)
+    model = keras.Sequential([keras.Input((3,)), Wrapper(dense), Wrapper(dense)])
+    bundled = bundlekit.bundle(model)
+    own = {"Wrapper": Wrapper}
+    assert bundlekit.unbundle(bundled, custom_objects=own).built
+    monkeypatch.setattr(internals, "_version", lambda: (4, 0))
+    with pytest.raises(NotRestorable, match="nothing is stored for layers/wrapper_1/inner/vars/0"):
+        bundlekit.unbundle(bundled, custom_objects=own)
 
 
 def test_where_the_private_name_is_gone_the_public_way_is_taken(

@@ -32,11 +32,12 @@ def rewritten(data: bytes, path: str, content: bytes | None) -> bytes:
 
     bundled = bundlekit.Bundle(data)
     contents = {name: Content(bundled.read(name), name.endswith(".h5")) for name in bundled.members}
+    fields = {name: getattr(bundled.manifest, name) for name in bundled.manifest.__struct_fields__}
     if content is None:
         del contents[path]
+        fields["tensors"] = tuple(one for one in fields["tensors"] if one.member != path)
     else:
         contents[path] = Content(content, path.endswith(".h5"))
-    fields = {name: getattr(bundled.manifest, name) for name in bundled.manifest.__struct_fields__}
     file = io.BytesIO()
     write(file, contents, lambda members: manifests.build(**{**fields, "members": members}))
     return file.getvalue()
@@ -113,14 +114,14 @@ def test_capabilities_are_computed() -> None:
     assert bundlekit.bundle(model).manifest.capabilities == ("evaluate", "fit", "predict")
 
 
-def test_running_metrics_are_declared_as_lost(trained: Trained) -> None:
+def test_what_is_kept_besides_the_weights_is_declared(trained: Trained) -> None:
     import keras
 
-    assert [loss.what for loss in bundlekit.bundle(trained[0]).manifest.losses] == [
-        "running metrics"
-    ]
+    manifest = bundlekit.bundle(trained[0]).manifest
+    assert manifest.states == ("optimizer", "random states", "running metrics")
+    assert manifest.losses == ()
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    assert bundlekit.bundle(model).manifest.losses == ()
+    assert bundlekit.bundle(model).manifest.states == ()
 
 
 def test_an_unbuilt_model_is_refused_with_the_remedy(tmp_path: Path) -> None:

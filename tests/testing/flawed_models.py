@@ -54,8 +54,7 @@ class Once(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         return inputs + self.scale
 
-    def save_own_variables(self, store: Any) -> None:
-        super().save_own_variables(store)
+    def save_assets(self, folder: Any) -> None:
         if not Once.saved:
             Once.saved = True
             self.scale.assign_add(1.0)
