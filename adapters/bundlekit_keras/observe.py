@@ -103,16 +103,19 @@ def _variables(place: str, account: Account) -> list[Observation]:
     not kept, as is declared.
     """
     return [
-        Observation(f"{place}/{path}", value, entry.name)
+        Observation(f"{place}/{path}", entry.read().copy(), entry.name)
         for path, entry in sorted(account.entries.items())
-        if not path.startswith(f"{internals.COMPILED_LOSS}/")
-        and ((value := entry.read().copy()).any() or not _begins_later(entry))
+        if not path.startswith(f"{internals.COMPILED_LOSS}/") and _has_begun(entry)
     ]
 
 
-def _begins_later(entry: Entry) -> bool:
-    idle = entry.kind == "optimizer" and int(entry.owner.iterations) == 0
-    return entry.kind == "metric" or idle
+def _has_begun(entry: Entry) -> bool:
+    if entry.kind == "metric":
+        return bool(entry.read().any())
+    if entry.kind != "optimizer":
+        return True
+    steps = entry.owner.variables[0]  # `iterations` may count several of them as one
+    return entry.variable is steps or int(steps) > 0
 
 
 def _flat(place: str, structure: Any) -> list[Observation]:
