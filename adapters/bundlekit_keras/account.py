@@ -78,8 +78,10 @@ class Entry:
 
     @property
     def dtype(self) -> str:
-        """Its dtype, as Keras calls it."""
-        return str(require_keras().backend.standardize_dtype(self.variable.dtype))
+        """The dtype that its values have; JAX has them narrower than a variable says."""
+        value = getattr(self.variable, "value", self.variable)
+        dtype = getattr(value, "dtype", self.variable.dtype)
+        return str(require_keras().backend.standardize_dtype(dtype))
 
     def read(self) -> Any:
         """Give its value as an array of numpy."""

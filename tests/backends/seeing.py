@@ -37,7 +37,9 @@ def state(model: Any) -> Seen:
             seen |= _in_order(f"state/{place}", keras.tree.flatten(layer.states))
     if model.compiled:
         seen |= _in_order("optimizer", _of_optimizer(model.optimizer))
-        seen |= _in_order("metric", model.metrics_variables)
+        # The running losses of single outputs are not kept, as the manifest says.
+        kept = [one for one in model.metrics_variables if not one.path.startswith("compile_loss/")]
+        seen |= _in_order("metric", kept)
     return seen
 
 

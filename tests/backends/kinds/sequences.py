@@ -66,12 +66,17 @@ def recurrent_dropout() -> Made:
     return recurrent(layers.LSTM(3, dropout=0.3, recurrent_dropout=0.2), optimizer="sgd")
 
 
-@kind(untrained={"torch": "Keras changes the states in place, which PyTorch's gradients forbid"})
+@kind(
+    untrained={
+        "torch": "Keras changes the states in place, which PyTorch's gradients forbid",
+        "jax": "Keras traces the states as constants: every step starts from those of the first",
+    }
+)
 def stateful() -> Made:
     return recurrent(
         layers.LSTM(3, stateful=True, return_sequences=True),
         layers.GRU(2, stateful=True),
-        steps=0 if keras.backend.backend() == "torch" else 2,
+        steps=2 if keras.backend.backend() == "tensorflow" else 0,
     )
 
 
