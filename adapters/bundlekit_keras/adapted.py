@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bundlekit_keras.account import Account
-    from bundlekit_keras.record import Layer
+    from bundlekit_keras.record import Layer, Mode
 
 CALIBRATED = ("gptq", "awq")
 """Modes that are calibrated with data, which can be done once."""
 
 
-def mode_of(layer: Any) -> str | None:
+def mode_of(layer: Any) -> Mode | None:
     """Tell how a layer is quantised: `int8`, `int4`, `float8`, `gptq`, `awq`, or not."""
-    mode = getattr(layer, "quantization_mode", None)
-    return mode if isinstance(mode, str) else None
+    mode: Mode | None = getattr(layer, "quantization_mode", None)
+    return mode
 
 
 def lora_of(layer: Any) -> tuple[int, int | float] | None:

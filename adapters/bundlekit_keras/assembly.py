@@ -6,7 +6,7 @@ stored array has to find its variable and every variable its array, or there is 
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from bundlekit_keras.framework import innermost, require_keras
 from bundlekit_keras.keras_file import ASSETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bundlekit.adapter import Context, Payload
     from bundlekit_keras.stored import Stored
@@ -61,6 +61,21 @@ def build(
             if compiling and callable(compiled):
                 compiled(built, compiling)
             return built
+    except BundleError:
+        raise
+    except Exception as error:
+        raise failed(payload, error) from error
+
+
+@contextmanager
+def failing(payload: Payload) -> Iterator[None]:
+    """Say of whatever fails that Keras could not rebuild the object.
+
+    Raises:
+        NotRestorable: instead of it.
+    """
+    try:
+        yield
     except BundleError:
         raise
     except Exception as error:

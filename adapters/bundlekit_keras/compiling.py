@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import NotRestorable
 from bundlekit_keras import flags, internals
-from bundlekit_keras.account import account_of
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ MAIN = "optimizer"
 
 def compile_for(
     model: Any,
+    account: Account,
     config: dict[str, Any],
     trained: Mapping[str, tuple[str, ...]],
     tensors: Iterable[Tensor],
@@ -34,6 +34,7 @@ def compile_for(
 
     Args:
         model: the rebuilt model, built and not compiled.
+        account: its variables.
         config: its compile config; the objects in it have to be where Keras finds them.
         trained: the paths of the variables that each optimizer was built for, by its place.
         tensors: the tensor index, for variables that the model no longer has.
@@ -41,7 +42,6 @@ def compile_for(
     Raises:
         NotRestorable: the model has no such variables.
     """
-    account = account_of(model)
     if MAIN not in trained:
         model.compile_from_config(config)
         return
@@ -58,11 +58,17 @@ def compile_for(
 
 def build_others(
     account: Account, trained: Mapping[str, tuple[str, ...]], tensors: Iterable[Tensor]
-) -> None:
-    """Build the optimizers that a model holds besides, where its class has not done so."""
-    for place, optimizer in account.optimizers.items():
-        if place in trained and not optimizer.built:
+) -> bool:
+    """Build the optimizers that a model holds besides, and tell whether there were such."""
+    waiting = {
+        place: optimizer
+        for place, optimizer in account.optimizers.items()
+        if place in trained and not optimizer.built
+    }
+    for place, optimizer in waiting.items():
+        if not optimizer.built:  # it may be inside one that was just built
             optimizer.build(_variables(account, trained[place], place, tensors))
+    return bool(waiting)
 
 
 def _variables(

@@ -7,7 +7,7 @@ arrays that objects store instead of their variables. It is read without Keras.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -55,13 +55,17 @@ class Array(_Value, frozen=True, kw_only=True):
     name: str
 
 
+Mode: TypeAlias = Literal["int8", "int4", "float8", "gptq", "awq"]
+"""How Keras quantises."""
+
+
 class Layer(_Value, frozen=True, kw_only=True):
     """What a layer is set to, and its config may not say."""
 
     trainable: bool
     dtype: str
     """The name of its dtype policy."""
-    mode: str | None = None
+    mode: Mode | None = None
     """How it is quantised."""
     lora: tuple[int, int | float] | None = None
     """Rank and alpha of its LoRA weights."""
@@ -145,9 +149,19 @@ def of(payload: Payload) -> Record | None:
 def require_indexed(record: Record, tensors: tuple[Tensor, ...]) -> None:
     """Make sure that the tensor index lists what the record does, and no more.
 
+    And that LoRA weights are as large as it says, before anybody makes some.
+
     Raises:
         Damaged: naming the tensors.
     """
+    for place, layer in record.layers.items():
+        sizes = {size for one in tensors if one.path.startswith(place) for size in one.shape}
+        if layer.lora and layer.lora[0] not in sizes:
+            raise Damaged(
+                f"{MEMBER} says that {place} has LoRA weights of rank {layer.lora[0]}, and no "
+                f"tensor of it has that size",
+                place=place,
+            )
     indexed = {tensor.path for tensor in tensors}
     for what, paths in (
         ("lists no tensor for", record.paths - indexed),

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.errors import BundleError, Damaged
+from bundlekit.errors import Damaged
 from bundlekit.warning import warn
-from bundlekit_keras import adapted, assembly, compiling, exact, record, running_metrics, stored
+from bundlekit_keras import (
+    adapted,
+    assembly,
+    bijection,
+    compiling,
+    exact,
+    record,
+    running_metrics,
+    stored,
+)
 from bundlekit_keras.account import account_of
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.keras_file import METADATA
@@ -14,6 +23,7 @@ from bundlekit_keras.parts import compiles, drops_optimizer, keeps_optimizer
 
 if TYPE_CHECKING:
     from bundlekit.adapter import Context, Payload
+    from bundlekit_keras.account import Account
     from bundlekit_keras.record import Record
     from bundlekit_keras.stored import Stored
 
@@ -31,35 +41,28 @@ def restored(config: dict[str, Any], payload: Payload, context: Context, member:
         NotRestorable: Keras failed, or the model has other variables than the bundle.
         Damaged: there is no record of variables.
     """
-    model, found = rebuilt(config, payload, context)
-    try:
-        exact.restore(account_of(model), found, payload, member)
+    with assembly.failing(payload):
+        model, found, account = _rebuilt(config, payload, context)
+        exact.restore(account, found, payload, member)
         with stored.opened(payload.read(member), member) as weights:
             assembly.load_assets(model, weights, payload)
-    except BundleError:
-        raise
-    except Exception as error:
-        raise assembly.failed(payload, error) from error
     return model
 
 
 def restored_of(config: dict[str, Any], payload: Payload, context: Context, weights: Stored) -> Any:
     """Give the model of a bundle whose weights are in a file by layer."""
-    model, found = rebuilt(config, payload, context)
-    assembly.fill(model, weights, payload, optimizer=keeps_optimizer(context.options))
-    account = account_of(model)
-    exact.require_same(account, found, payload)
-    exact.restore_rest(account, found, payload)
+    with assembly.failing(payload):
+        model, found, account = _rebuilt(config, payload, context)
+        assembly.fill(model, weights, payload, optimizer=keeps_optimizer(context.options))
+        bijection.require_same(account, found, payload)
+        exact.restore_rest(account, found, payload)
     return model
 
 
-def rebuilt(config: dict[str, Any], payload: Payload, context: Context) -> tuple[Any, Record]:
-    """Build and compile the model with fresh variables; and tell which of them are to come back.
-
-    Raises:
-        NotRestorable: Keras failed.
-        Damaged: there is no record of variables, or the config is that of no model.
-    """
+def _rebuilt(
+    config: dict[str, Any], payload: Payload, context: Context
+) -> tuple[Any, Record, Account]:
+    """Build and compile the model with fresh variables; and tell which of them are to come back."""
     found = _wanted(payload, context)
     resumes = "resume" in payload.part.capabilities and found.trained
     if resumes and not config.get("compile_config"):
@@ -67,42 +70,64 @@ def rebuilt(config: dict[str, Any], payload: Payload, context: Context) -> tuple
             "the manifest says that the model can resume its training, and its config holds no "
             "optimizer; the file was changed or not written by bundlekit"
         )
+    tensors = payload.part.tensors
+    completed = False
 
-    elsewhere = payload.json(METADATA).get("backend") != require_keras().backend.backend()
-
-    def compiled(model: Any, compiling_config: dict[str, Any]) -> None:
-        if elsewhere and "jit_compile" in compiling_config:
-            # Keras stores what "auto" was on its backend; on another it is slow, or fails.
-            compiling_config = {**compiling_config, "jit_compile": "auto"}
-        _complete(model, found, payload)
+    def compiled(model: Any, compile_config: dict[str, Any]) -> None:
+        nonlocal completed
+        completed = True
+        account = _completed(model, found, payload)
         if "fit" in payload.part.capabilities:
-            compiling.compile_for(model, compiling_config, found.trained, payload.part.tensors)
+            here = _for_this_backend(compile_config, payload)
+            compiling.compile_for(model, account, here, found.trained, tensors)
 
     wants = compiled if compiles(context.options) else False
     model = assembly.build(config, context, compiled=wants, payload=payload)
     if not isinstance(model, require_keras().Model):
-        kind = type(model).__name__
-        raise assembly.failed(payload, TypeError(f"its config is that of a {kind}, no model"))
-    _complete(model, found, payload)
-    compiling.build_others(account_of(model), found.trained, payload.part.tensors)
-    if found.metrics:
-        made = running_metrics.make(model, found.metrics, payload.part.signature)
-        lost = sorted(found.metrics.keys() - made)
-        if lost:
-            warn(
-                f"the running metrics {', '.join(lost)} of {payload.part.name!r} start anew: the "
-                f"rebuilt model has other metrics there"
-            )
-            found = found.with_metrics(made)
-    return model, found
+        raise TypeError(f"its config is that of a {type(model).__name__}, which is no model")
+    if not completed:
+        _completed(model, found, payload)
+    running_metrics.make(model, found.metrics, payload.part.signature)
+    account = account_of(model)
+    if compiling.build_others(account, found.trained, tensors):
+        account = account_of(model)
+    return model, _without_other_metrics(found, account, payload), account
 
 
-def _complete(model: Any, found: Record, payload: Payload) -> None:
+def _completed(model: Any, found: Record, payload: Payload) -> Account:
     """Do to a model what its config does not say was done to it."""
     account = account_of(model)
     adapted.restore(account, found.layers)
     exact.attach(account, found, payload)
-    exact.restore_flags(account_of(model), found)
+    others = ("optimizer", "metric")  # which compiling makes
+    wanted = {one.path for one in found.variables if one.kind not in others}
+    if not wanted <= account.entries.keys():
+        account = account_of(model)  # there are more now
+    exact.restore_flags(account, found)
+    return account
+
+
+def _for_this_backend(compile_config: dict[str, Any], payload: Payload) -> dict[str, Any]:
+    """Let another backend than the writer's choose what to compile: Keras stores what was chosen.
+
+    On another backend that is slow, or fails.
+    """
+    elsewhere = payload.json(METADATA).get("backend") != require_keras().backend.backend()
+    if not elsewhere or "jit_compile" not in compile_config:
+        return compile_config
+    return {**compile_config, "jit_compile": "auto"}
+
+
+def _without_other_metrics(found: Record, account: Account, payload: Payload) -> Record:
+    kinds = running_metrics.kinds(account, payload.part.signature)
+    same = {place for place, kind in found.metrics.items() if kinds.get(place) == kind}
+    lost = sorted(found.metrics.keys() - same)
+    if lost:
+        warn(
+            f"the running metrics {', '.join(lost)} of {payload.part.name!r} start anew: the "
+            f"rebuilt model has other metrics there"
+        )
+    return found.with_metrics(same) if lost else found
 
 
 def _wanted(payload: Payload, context: Context) -> Record:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import account, internals
-from bundlekit_keras.account import account_of
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.undisturbed import undisturbed
 
@@ -70,26 +69,23 @@ def _roots_left_out(found: Account, signature: Signature | None) -> set[str]:
     return {internals.COMPILED_LOSS, internals.COMPILED_METRICS}
 
 
-def make(model: Any, wanted: Mapping[str, str], signature: Signature | None) -> frozenset[str]:
+def make(model: Any, wanted: Mapping[str, str], signature: Signature | None) -> None:
     """Let a compiled model make its metrics, as its first batch would.
 
     Args:
         model: the compiled model.
-        wanted: what each has to measure, by place.
+        wanted: what each has to measure, by place; where they would measure something else, they
+            are not made.
         signature: of the model, for what it predicts.
-
-    Returns:
-        The places of those that the model has now.
     """
-    outputs = _outputs(model, signature)
+    made = _made(wanted)
+    outputs = _outputs(model, signature) if made else None
     for targets in _targets(outputs) if outputs is not None else ():
         with suppress(Exception), undisturbed():  # the user's own metrics may want other targets
             tried = internals.tried_metrics(model, targets, outputs)
-            if tried is None or _kinds({internals.COMPILED_METRICS: tried}) == _made(wanted):
+            if _kinds({internals.COMPILED_METRICS: tried}) == made:
                 internals.make_metrics(model, targets, outputs)
-                break
-    found = kinds(account_of(model), signature)
-    return frozenset(place for place, kind in wanted.items() if found.get(place) == kind)
+                return
 
 
 def _kinds(owners: dict[str, Any]) -> dict[str, str]:

@@ -178,6 +178,29 @@ class TestTheRecord:
         with pytest.raises(Damaged, match=found):
             bundlekit.verify(with_record(data, change))
 
+    @pytest.mark.parametrize(
+        ("flags", "found"),
+        [
+            ({"lora": [10**9, 1]}, "has LoRA weights of rank 1000000000, and no tensor of it"),
+            ({"mode": "int1"}, "no record of variables: Invalid enum value 'int1'"),
+        ],
+    )
+    def test_that_would_make_more_than_is_stored_is_refused(
+        self, flags: dict[str, Any], found: str, data: bytes
+    ) -> None:
+        def change(record: dict[str, Any]) -> None:
+            record["layers"]["layers/dense"].update(flags)
+
+        with pytest.raises(Damaged, match=found):
+            bundlekit.verify(with_record(data, change))
+
+    def test_of_a_policy_that_is_none_is_an_error(self, data: bytes) -> None:
+        def change(record: dict[str, Any]) -> None:
+            record["layers"]["layers/dense"]["dtype"] = "float31"
+
+        with pytest.raises(NotRestorable, match="could not rebuild .*float31"):
+            bundlekit.unbundle(with_record(data, change))
+
     def test_has_to_be_there(self, data: bytes) -> None:
         from tests.keras_adapter.test_v3 import rewritten
 
