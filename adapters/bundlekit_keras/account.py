@@ -55,18 +55,6 @@ class Entry:
         return "weight" if self.slot else "state"
 
     @property
-    def attribute(self) -> str | None:
-        """The attribute of a container of Keras' own that somebody has set it as.
-
-        Containers make no variables themselves, so what they are rebuilt from does not tell of it.
-        """
-        own = type(self.owner).__module__.partition(".")[0] == "keras"
-        if not own or not isinstance(self.owner, require_keras().Model):
-            return None
-        named = vars(self.owner).items()
-        return next((name for name, value in named if value is self.variable), None)
-
-    @property
     def name(self) -> str:
         """What the model calls it."""
         return str(getattr(self.variable, "path", None) or getattr(self.variable, "name", ""))

@@ -12,6 +12,7 @@ from bundlekit.adapter import ITEM_SIZES
 from bundlekit.errors import Damaged, NotRestorable, Unwritable
 from bundlekit_keras import (
     adapted,
+    attached,
     bijection,
     flags,
     internals,
@@ -66,11 +67,13 @@ def pack(
     _require_held(account, index)
     in_file = {*held, *(tensor.path for tensor in index)}
     measured = frozenset() if "metric" in without else running_metrics.kept(account, signature)
-    measures = running_metrics.kinds(account, signature) if measured else {}
+    aside = attached.left_out(account)
     kept = {
         path: one
         for path, one in account.entries.items()
-        if one.kind not in without and (one.kind != "metric" or path in measured)
+        if one.kind not in without
+        and (one.kind != "metric" or path in measured)
+        and path not in aside
     }
     rest = {path: one.read() for path, one in kept.items() if path not in in_file}
     if rest:
@@ -79,8 +82,16 @@ def pack(
     found = Record(
         variables=tuple(_described(one) for one in kept.values()),
         arrays=_arrays(account, kept.values(), index),
-        trained=trained_of(account) if "optimizer" not in without else {},
-        metrics=measures,
+        trained={
+            place: paths
+            for place, paths in trained_of(account).items()
+            if "optimizer" not in without and f"{place}/vars/0" in kept
+        },
+        metrics={
+            place: kind
+            for place, kind in running_metrics.kinds(account, signature).items()
+            if measured and not attached.is_in(place, aside.values())
+        },
         layers=flags.of(account),
     )
     out.add_json(record.MEMBER, record.plain(found))
@@ -138,20 +149,6 @@ def restore_flags(account: Account, found: Record) -> None:
     """Set layers and variables as they were, where they are there."""
     trainable = {one.path: one.trainable for one in found.variables}
     flags.restore(account, found.layers, trainable)
-
-
-def attach(account: Account, found: Record, payload: Payload) -> None:
-    """Set the variables again that somebody has set as attributes of containers of Keras' own."""
-    keras = require_keras()
-    shapes = {tensor.path: tensor for tensor in payload.part.tensors}
-    for one in found.variables:
-        owner = account.owners.get(one.place) if one.attribute else None
-        if owner is not None and one.path in shapes and not hasattr(owner, str(one.attribute)):
-            tensor = shapes[one.path]
-            value = keras.ops.zeros(tensor.shape, tensor.dtype)
-            name = one.name.rpartition("/")[2]
-            variable = keras.Variable(value, dtype=tensor.dtype, name=name)
-            setattr(owner, str(one.attribute), variable)
 
 
 def _give(entry: Entry, value: Any) -> None:
@@ -235,7 +232,7 @@ def _described(entry: Entry) -> Variable:
         kind=entry.kind,
         trainable=trainable,
         also=entry.also,
-        attribute=entry.attribute,
+        attribute=attached.attribute_of(entry),
     )
 
 

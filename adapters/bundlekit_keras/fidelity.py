@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bundlekit.adapter import Loss
 from bundlekit.errors import Damaged, NotRestorable, Unwritable
 from bundlekit.warning import warn
-from bundlekit_keras import running_metrics
+from bundlekit_keras import attached, running_metrics
 from bundlekit_keras.framework import require_keras
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def losses(
 ) -> tuple[Loss, ...]:
     """Tell what is not kept; an optimizer state that is lost against the will is also a warning."""
     found = []
+    aside = sorted(set(attached.left_out(account).values()))
     if model.compiled and _compiles_in_its_own_way(model):
         why = "its class overrides compile() and not compile_from_config(); compile it again"
         found.append(Loss(what="compile arguments", why=why))
@@ -74,11 +75,19 @@ def losses(
         why = "left out, as was asked for with optimizer='drop'; the optimizer starts anew"
         found.append(Loss(what="optimizer state", why=why))
     elif any(
-        one.built and place not in kept.record.trained for place, one in account.optimizers.items()
+        one.built and place not in kept.record.trained and not attached.is_in(place, aside)
+        for place, one in account.optimizers.items()
     ):
         why = "it was built for variables that are not the model's"
         found.append(Loss(what="optimizer state", why=why))
         warn(f"the optimizer state of the model {model.name!r} is not kept: {why}")
+    if aside:
+        why = (
+            f"{', '.join(aside)} were set on a container of Keras' own after it was made, and its "
+            f"config does not tell of them; set them again, or make them in a class of yours"
+        )
+        found.append(Loss(what="attributes", why=why))
+        warn(f"attributes of the model {model.name!r} are not kept: {why}")
     whys = running_metrics.losses(account, signature)
     return tuple(found + [Loss(what="running metrics", why=why) for why in whys])
 

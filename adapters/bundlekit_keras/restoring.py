@@ -9,6 +9,7 @@ from bundlekit.warning import warn
 from bundlekit_keras import (
     adapted,
     assembly,
+    attached,
     bijection,
     compiling,
     exact,
@@ -98,7 +99,7 @@ def _completed(model: Any, found: Record, payload: Payload) -> Account:
     """Do to a model what its config does not say was done to it."""
     account = account_of(model)
     adapted.restore(account, found.layers)
-    exact.attach(account, found, payload)
+    attached.restore(account, found, payload.part.tensors)
     others = ("optimizer", "metric")  # which compiling makes
     wanted = {one.path for one in found.variables if one.kind not in others}
     if not wanted <= account.entries.keys():

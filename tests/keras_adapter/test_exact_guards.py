@@ -405,6 +405,28 @@ def test_a_model_that_is_not_compiled_takes_no_losses_and_metrics(adapter: str) 
     assert bundlekit.unbundle(data, into=restored).complete
 
 
+def test_what_is_set_on_a_container_of_keras_own_is_declared_as_lost() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.number = keras.Variable(4.0)
+    model.helper = keras.layers.Dense(3)
+    model.helper(np.ones((1, 3)))
+    model.measured = keras.metrics.Mean()
+    model.measured.update_state(3.0)
+    model.aside = [keras.optimizers.SGD(momentum=0.9)]
+    model.aside[0].build(model.helper.trainable_variables)
+    with pytest.warns(BundleWarning, match="attributes of the model .* not kept: aside, helper"):
+        bundled = bundlekit.bundle(model)
+    lost = {loss.what: loss.why for loss in bundled.manifest.losses}
+    assert lost["attributes"].startswith("aside, helper, measured were set on a container")
+    restored = bundlekit.unbundle(bundled)
+    assert float(restored.number) == 4.0
+    assert not hasattr(restored, "helper")
+    np.testing.assert_array_equal(restored.layers[0].kernel, model.layers[0].kernel)
+
+
 def test_a_layer_that_waits_for_its_calibration_is_refused() -> None:
     import keras
 
