@@ -85,7 +85,7 @@ def pack(
         trained={
             place: paths
             for place, paths in trained_of(account).items()
-            if "optimizer" not in without and f"{place}/vars/0" in kept
+            if "optimizer" not in without and not attached.is_in(place, aside.values())
         },
         metrics={
             place: kind
@@ -125,14 +125,18 @@ def restore(account: Account, found: Record, payload: Payload, member: str) -> N
     bijection.require_same(account, found, payload)
     with stored.opened_arrays(payload.read(member), member) as arrays:
         _require_listed(arrays, payload.part.tensors, member)
-        for place, owner in account.owners.items():
-            if not _loads_plainly(owner) and adapted.mode_of(owner) not in adapted.CALIBRATED:
-                own = {one.key: one.read() for one in arrays.values() if one.group == place}
-                if own:
-                    owner.load_own_variables(own)
-        for one in found.variables:
-            if one.path in arrays:
-                _give(account.entries[one.path], arrays[one.path].read())
+        wanted = {one.path for one in found.variables}
+        groups: dict[str, list[StoredTensor]] = {}
+        for one in arrays.values():
+            groups.setdefault(one.group, []).append(one)
+        for place, own in groups.items():
+            values = {one.key: one.read() for one in own}
+            owner = account.owners.get(place)
+            if owner is not None and _loads_in_its_own_way(owner):
+                owner.load_own_variables(values)
+            for one in own:
+                if one.path in wanted:
+                    _give(account.entries[one.path], values[one.key])
     restore_rest(account, found, payload)
 
 
@@ -191,12 +195,13 @@ def _require_listed(
         )
 
 
-def _loads_plainly(owner: Any) -> bool:
-    """Whether an object only takes its arrays, in their order."""
+def _loads_in_its_own_way(owner: Any) -> bool:
+    """Whether an object may do more than take its arrays, in their order."""
     keras = require_keras()
     own = getattr(type(owner), "load_own_variables", None)
     plain = (keras.Layer.load_own_variables, keras.optimizers.Optimizer.load_own_variables)
-    return own is None or own in plain
+    calibrated = adapted.mode_of(owner) in adapted.CALIBRATED  # which Keras does not load
+    return own is not None and own not in plain and not calibrated
 
 
 def _require_held(account: Account, index: Iterable[Tensor]) -> None:
