@@ -65,12 +65,6 @@ def _rebuilt(
 ) -> tuple[Any, Record, Account]:
     """Build and compile the model with fresh variables; and tell which of them are to come back."""
     found = _wanted(payload, context)
-    resumes = "resume" in payload.part.capabilities and found.trained
-    if resumes and not config.get("compile_config"):
-        raise Damaged(
-            "the manifest says that the model can resume its training, and its config holds no "
-            "optimizer; the file was changed or not written by bundlekit"
-        )
     tensors = payload.part.tensors
     completed = False
 
@@ -86,6 +80,12 @@ def _rebuilt(
     model = assembly.build(config, context, compiled=wants, payload=payload)
     if not isinstance(model, require_keras().Model):
         raise TypeError(f"its config is that of a {type(model).__name__}, which is no model")
+    resumes = "resume" in payload.part.capabilities and found.trained
+    if resumes and not config.get("compile_config"):
+        raise Damaged(
+            "the manifest says that the model can resume its training, and its config holds no "
+            "optimizer; the file was changed or not written by bundlekit"
+        )
     if not completed:
         _completed(model, found, payload)
     running_metrics.make(model, found.metrics, payload.part.signature)

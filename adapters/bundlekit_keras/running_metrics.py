@@ -139,7 +139,8 @@ def _is_stale(found: Account) -> bool:
     model: Any = found.owners.get("")
     if not getattr(model, "compiled", False):
         return False
-    with internals.tolerating_lambdas():
+    config: dict[str, Any] = {}
+    with internals.tolerating_lambdas(), suppress(Exception):  # what was given may be no config
         config = model.get_compile_config() or {}
     return all(config.get(key, ()) is None for key in ("metrics", "weighted_metrics"))
 

@@ -111,7 +111,10 @@ class KerasAdapter:
         "LoRA weights, unmerged",
         "trainable flags and dtype policies of every layer",
     )
-    loses = ()
+    loses = (
+        "running losses of single outputs",
+        "objects that were set on a `Sequential` or Functional model after it was made",
+    )
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the members of a Keras v3 zip; with `example=inputs`, a prediction beside them.
