@@ -10,6 +10,7 @@ in containers that its release does not know, is found all the same.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +82,15 @@ class Account:
     """All variables of a model by path, and the objects that hold them by place."""
 
     entries: dict[str, Entry]
-    arrays: dict[str, Slot]
-    """What objects let Keras store that is no variable, such as a merged kernel."""
+    stored: dict[str, tuple[Slot, ...]]
+    """What Keras stores of each object that it looks at, by place, in its order."""
     owners: dict[str, Any]
+
+    @property
+    def arrays(self) -> dict[str, Slot]:
+        """What objects let Keras store that is no variable, such as a merged kernel."""
+        slots = (slot for several in self.stored.values() for slot in several)
+        return {slot.path: slot for slot in slots if not slot.is_variable}
 
     @property
     def layers(self) -> dict[str, Any]:
@@ -121,12 +128,13 @@ def account_of(obj: Any) -> Account:
             f"first",
             model=getattr(obj, "name", None),
         )
-    stored = addresses.places(obj)
-    owners, held = _walked(stored)
-    slots = _slots(stored)
+    places = addresses.places(obj)
+    owners, held = _walked(places)
+    stored = {place: tuple(addresses.slots_in(place, owner)) for place, owner in places.items()}
+    metric = require_keras().metrics.Metric
     by_variable: dict[int, list[Slot]] = {}
-    for slot in slots:
-        if slot.is_variable:
+    for slot in (slot for several in stored.values() for slot in several):
+        if slot.is_variable and not isinstance(slot.owner, metric):
             by_variable.setdefault(id(slot.value), []).append(slot)
     order = {id(weight): index for index, weight in enumerate(obj.weights)}
     in_order = sorted(
@@ -150,11 +158,7 @@ def account_of(obj: Any) -> Account:
         entries[unique] = Entry(
             path=unique, variable=variable, owner=owner, of_generator=of_generator
         )
-    return Account(
-        entries=entries,
-        arrays={slot.path: slot for slot in slots if not slot.is_variable},
-        owners=owners,
-    )
+    return Account(entries=entries, stored=stored, owners=owners)
 
 
 def owners_in(owners: dict[str, Any]) -> dict[str, Any]:
@@ -166,12 +170,13 @@ def _walked(stored: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, Any
     """Give the objects that hold variables by place; and of all these path, variable and holder."""
     owners = dict(stored)
     held: list[tuple[str, Any, Any, bool]] = []
-    pending = list(owners.items())
+    kinds = _Kinds()
+    pending = deque(owners.items())
     seen = {id(owner) for owner in owners.values()}
     while pending:
-        place, owner = pending.pop(0)
-        for path, value, of_generator in _inside(place, owner, seen):
-            if _is_variable(value):
+        place, owner = pending.popleft()
+        for path, value, of_generator in _inside(place, owner, seen, kinds):
+            if kinds[value] is _VARIABLE:
                 held.append((path, value, owner, of_generator))
             elif id(value) not in seen:
                 seen.add(id(value))
@@ -181,21 +186,26 @@ def _walked(stored: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, Any
     return owners, held
 
 
-def _inside(place: str, owner: Any, seen: set[int]) -> Iterator[tuple[str, Any, bool]]:
+def _inside(
+    place: str, owner: Any, seen: set[int], kinds: _Kinds
+) -> Iterator[tuple[str, Any, bool]]:
     """Yield the variables that an object holds, and the objects in it that hold their own."""
     generator = require_keras().random.SeedGenerator
-    pending = _children(place, owner)
+    pending = _children(place, owner, kinds)[::-1]
     while pending:
-        path, value, of_generator = pending.pop(0)
-        if _is_variable(value) or _is_owner(value):
+        path, value, of_generator = pending.pop()
+        kind = kinds[value]
+        if kind is _VARIABLE or kind is _OWNER:
             yield path, value, of_generator
-        elif id(value) not in seen and (_is_container(value) or _is_looked_into(value)):
+        elif id(value) not in seen:
             seen.add(id(value))
-            inner = _children(path, value, of_generator=isinstance(value, generator))
-            pending[:0] = inner
+            inner = _children(path, value, kinds, of_generator=isinstance(value, generator))
+            pending.extend(inner[::-1])
 
 
-def _children(path: str, value: Any, *, of_generator: bool = False) -> list[tuple[str, Any, bool]]:
+def _children(
+    path: str, value: Any, kinds: _Kinds, *, of_generator: bool = False
+) -> list[tuple[str, Any, bool]]:
     """Give what an object or container holds; public names first, in an order of their own."""
     if isinstance(value, dict):
         named = [(str(key), child) for key, child in value.items()]
@@ -205,52 +215,52 @@ def _children(path: str, value: Any, *, of_generator: bool = False) -> list[tupl
         in_order = sorted(value, key=lambda child: str(getattr(child, "name", child)))
         named = [(str(index), child) for index, child in enumerate(in_order)]
     else:
-        attributes = sorted(vars(value), key=lambda name: (name.startswith("_"), name))
+        attributes = vars(value)
         named = [
-            (name, vars(value)[name])
-            for name in attributes
+            (name, attributes[name])
+            for name in sorted(attributes, key=lambda name: (name.startswith("_"), name))
             if name not in _NOT_HELD and not name.startswith("_self_")
         ]
     return [
         (f"{path}/{name}" if path else name, child, of_generator)
         for name, child in named
-        if not isinstance(child, str | bytes | int | float | None)
+        if kinds[child] is not None
     ]
 
 
-def _is_variable(value: Any) -> bool:
-    if isinstance(value, require_keras().Variable):
-        return True
-    tensorflow = sys.modules.get("tensorflow")
-    return tensorflow is not None and isinstance(value, tensorflow.Variable)
+_VARIABLE, _OWNER, _INSIDE = "variable", "owner", "inside"
 
 
-def _is_owner(value: Any) -> bool:
-    metric = isinstance(value, require_keras().metrics.Metric)
-    return metric or hasattr(type(value), "save_own_variables")
+class _Kinds(dict[type, str | None]):
+    """What is to be done with an object, by its type: it is told once for each.
+
+    It is a variable, holds variables of its own, is looked into, or (`None`) is none of these.
+    """
+
+    def __getitem__(self, value: Any) -> str | None:
+        kind = type(value)
+        if kind not in self:
+            self[kind] = _kind_of(value)
+        return self.get(kind)
 
 
-def _is_container(value: Any) -> bool:
-    return isinstance(value, dict | list | tuple | set | frozenset)
-
-
-def _is_looked_into(value: Any) -> bool:
+def _kind_of(value: Any) -> str | None:
     keras = require_keras()
+    tensorflow = sys.modules.get("tensorflow")
+    if isinstance(value, keras.Variable) or (
+        tensorflow is not None and isinstance(value, tensorflow.Variable)
+    ):
+        return _VARIABLE
+    if isinstance(value, keras.metrics.Metric) or hasattr(type(value), "save_own_variables"):
+        return _OWNER
+    if isinstance(value, dict | list | tuple | set | frozenset):
+        return _INSIDE
     if isinstance(value, keras.random.SeedGenerator | keras.losses.Loss):
-        return True
+        return _INSIDE
     package = type(value).__module__.partition(".")[0]
     known = package in _FRAMEWORKS or package in sys.stdlib_module_names
-    return hasattr(value, "__dict__") and not isinstance(value, type) and not known
-
-
-def _slots(stored: dict[str, Any]) -> list[Slot]:
-    metric = require_keras().metrics.Metric
-    return [
-        slot
-        for place, owner in stored.items()
-        if not isinstance(owner, metric)
-        for slot in addresses.slots_in(place, owner)
-    ]
+    looked = hasattr(value, "__dict__") and not isinstance(value, type) and not known
+    return _INSIDE if looked else None
 
 
 def _rank(owner: Any) -> int:

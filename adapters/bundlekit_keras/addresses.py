@@ -1,8 +1,9 @@
 """Where Keras stores each variable of a live object: paths such as `layers/dense_2/vars/0`.
 
 The paths follow the structure of the object and not its names, and Keras alone knows how it walks
-that structure. So Keras is asked: every object inside that can save variables puts a mark in the
-place of them, Keras saves the marks, and the file says which object has which place.
+that structure. So Keras is asked: it walks the object, and is listened to (`internals.walked`).
+Where that cannot be, every object inside that can save variables puts a mark in the place of them,
+Keras saves the marks, and the file says which object has which place.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import exclusive, hdf5, internals
 from bundlekit_keras.framework import require_keras
+from bundlekit_keras.numbered import natural
 from bundlekit_keras.undisturbed import undisturbed
 
 if TYPE_CHECKING:
@@ -90,6 +92,10 @@ def slots_of(obj: Any) -> tuple[list[Slot], list[Slot]]:
 
 def values_of(owner: Any) -> dict[str, Any]:
     """Give what an object stores, by key: variables, or arrays."""
+    keras = require_keras()
+    if type(owner).save_own_variables is keras.optimizers.Optimizer.save_own_variables:
+        # Which would copy them all.
+        return {str(number): variable for number, variable in enumerate(owner.variables)}
     store: dict[str, Any] = {}
     owner.save_own_variables(store)
     return store
@@ -98,18 +104,24 @@ def values_of(owner: Any) -> dict[str, Any]:
 def slots_in(group: str, owner: Any) -> Iterator[Slot]:
     """Yield the places of what one object stores."""
     keras = require_keras()
-    stored = values_of(owner)
-    plain = type(owner).save_own_variables is keras.optimizers.Optimizer.save_own_variables
-    variables = {str(i): v for i, v in enumerate(owner.variables)} if plain else {}
-    for key, value in stored.items():
-        variable = variables.get(key, value)
-        is_variable = isinstance(variable, keras.Variable)
-        array = variable if is_variable else keras.ops.convert_to_numpy(value)
+    for key, value in values_of(owner).items():
+        is_variable = isinstance(value, keras.Variable)
+        array = value if is_variable else keras.ops.convert_to_numpy(value)
         yield Slot(group=group, key=key, owner=owner, value=array, is_variable=is_variable)
 
 
 def places(obj: Any) -> dict[str, Any]:
-    """Give every object that stores variables by its place, in the order in which Keras walks."""
+    """Give every object that stores variables by its place, outer ones first."""
+    with undisturbed():
+        walked = internals.walked(obj)
+    if walked is None:
+        found = _marked_places(obj)
+    else:
+        found = {place: owner for place, owner in walked if hasattr(owner, _METHOD)}
+    return {place: found[place] for place in sorted(found, key=_rank)}
+
+
+def _marked_places(obj: Any) -> dict[str, Any]:
     import numpy as np
 
     owners = list(saved_inside(obj))
@@ -132,7 +144,11 @@ def places(obj: Any) -> dict[str, Any]:
                 found[int(item[()])] = group
 
         file.visititems(visit)
-    return {group: owners[number] for number, group in sorted(found.items())}
+    return {group: owners[number] for number, group in found.items()}
+
+
+def _rank(place: str) -> tuple[int, Any]:
+    return place.count("/"), natural(place)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from importlib import metadata
 from typing import Any
 
@@ -14,6 +15,8 @@ OLDEST = (3, 6)
 REQUIRED = (f"keras>={OLDEST[0]}.{OLDEST[1]}", "backend", "numpy", "h5py", "safetensors")
 """What restoring a model takes."""
 _SHOWN = 500
+_found: str | None = None
+"""The version of Keras that was found to be one that is supported."""
 _CLASS = re.compile(r"(?:<class |deserializing class )'([^']+)'")
 
 
@@ -23,6 +26,14 @@ def require_keras() -> Any:
     Raises:
         FrameworkMissing: it is not installed, is too old, or its backend cannot be imported.
     """
+    keras = sys.modules.get("keras")
+    if keras is not None and getattr(keras, "__version__", None) == _found:
+        return keras
+    return _required()
+
+
+def _required() -> Any:
+    global _found
     try:
         keras = importlib.import_module("keras")
     except ImportError as error:
@@ -38,6 +49,7 @@ def require_keras() -> Any:
             framework="keras",
             found=keras.__version__,
         )
+    _found = keras.__version__
     return keras
 
 

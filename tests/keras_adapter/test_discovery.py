@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bundlekit_keras import internals, scopes
+from bundlekit_keras.internals import versions
 
 import bundlekit
 from bundlekit.adapter import Known
@@ -18,7 +19,7 @@ from bundlekit.errors import BundleWarning, UnknownOption, Unwritable
 @pytest.fixture
 def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be on a Keras that these internals were not tried on."""
-    monkeypatch.setattr(internals, "_version", lambda: (3, 999))
+    monkeypatch.setattr(versions, "version", lambda: (3, 999))
 
 
 def layer(name: str = "Own", factor: float = 2.0, **more: Any) -> Any:

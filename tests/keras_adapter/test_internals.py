@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from bundlekit_keras import internals
+from bundlekit_keras.internals import versions
 
 import bundlekit
 from bundlekit.errors import BundleWarning, NotRestorable
@@ -29,7 +30,7 @@ def test_on_an_untried_keras_the_public_way_gives_the_same_bundle(
     model = bundlekit.unbundle(bundlekit.bundle(trained[0]))
     model.reset_metrics()
     expected = bundlekit.dumps(model)
-    monkeypatch.setattr(internals, "_version", lambda: version)
+    monkeypatch.setattr(versions, "version", lambda: version)
     assert internals.name_counters() is None
     assert internals.global_seed() is None
     assert bundlekit.dumps(model) == expected
@@ -40,7 +41,7 @@ def test_on_an_untried_keras_running_metrics_are_declared_as_lost(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundled = bundlekit.bundle(trained[0])
-    monkeypatch.setattr(internals, "_version", lambda: (4, 0))
+    monkeypatch.setattr(versions, "version", lambda: (4, 0))
     assert "running metrics" in {one.what for one in bundlekit.bundle(trained[0]).manifest.losses}
     with pytest.warns(BundleWarning, match="the running metrics _compile_metrics.* start anew"):
         bundlekit.unbundle(bundled)
@@ -58,7 +59,7 @@ def test_on_an_untried_keras_a_layer_that_others_share_is_an_error(
     bundled = bundlekit.bundle(model)
     own = {"Wrapper": Wrapper}
     assert bundlekit.unbundle(bundled, custom_objects=own).built
-    monkeypatch.setattr(internals, "_version", lambda: (4, 0))
+    monkeypatch.setattr(versions, "version", lambda: (4, 0))
     with pytest.raises(NotRestorable, match="nothing is stored for layers/wrapper_1/inner/vars/0"):
         bundlekit.unbundle(bundled, custom_objects=own)
 
@@ -109,6 +110,6 @@ def test_on_an_untried_keras_its_own_way_to_tensorflow_is_left(
     from keras.src.saving import serialization_lib
 
     before = serialization_lib.tf
-    monkeypatch.setattr(internals, "_version", lambda: (4, 0))
+    monkeypatch.setattr(versions, "version", lambda: (4, 0))
     with internals.importing_no_tensorflow():
         assert serialization_lib.tf is before

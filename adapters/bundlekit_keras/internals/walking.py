@@ -1,0 +1,141 @@
+"""Walking a model as Keras does when it saves, without what that costs.
+
+Keras names an object by the attributes and containers that lead to it, and how it does has changed
+between its releases; so it is Keras' own walk that is used, and only listened to. What is replaced
+is how the attributes of one object are listed: Keras makes a reference object each time to know
+which ones to leave out, and asks every object for all names that its class has.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, WrapperDescriptorType
+from typing import TYPE_CHECKING, Any
+
+from bundlekit_keras.internals.hooks import Hook, Hooks
+from bundlekit_keras.internals.versions import tried
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CALLABLE = (
+    FunctionType,
+    BuiltinFunctionType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+    classmethod,
+    staticmethod,
+)
+"""What a class holds that an object gives as a method: nothing that could be saved."""
+_CONTAINERS = ("Sequential", "Functional")
+
+
+class _Walking(threading.local):
+    found: list[tuple[str, Any]] | None = None
+    left_out: dict[str, frozenset[str]]
+    of_class: dict[tuple[type, str], frozenset[str]]
+
+
+_walking = _Walking()
+
+
+def walked(obj: Any) -> list[tuple[str, Any]] | None:
+    """Give place and object for all that Keras would save, in its order, and save nothing.
+
+    `None` where Keras' walk cannot be listened to.
+    """
+    with _hooks.installed() as available:
+        if not available:
+            return None
+        from keras.src.saving import saving_lib
+
+        _walking.found, _walking.left_out, _walking.of_class = [], {}, {}
+        try:
+            saving_lib._save_state(obj, None, None, "", set())
+            return _walking.found
+        finally:
+            _walking.found = None
+
+
+def _found() -> list[Hook] | None:
+    if not tried():
+        return None
+    try:
+        from keras.src.saving import saving_lib
+
+        save, walk = saving_lib._save_state, saving_lib._walk_saveable
+        left_out = saving_lib.get_attr_skipset
+    except (ImportError, AttributeError):
+        return None
+
+    def saved(
+        saveable: Any, weights: Any, assets: Any, inner_path: str, visited: Any = None, **named: Any
+    ) -> None:
+        if visited is None:  # what it is called differs between releases
+            (visited,) = named.values()
+        found = _walking.found
+        if found is not None and id(saveable) not in visited:
+            found.append((inner_path, saveable))
+        save(saveable, weights, assets, inner_path, visited)
+
+    def attributes(saveable: Any) -> Iterator[tuple[str, Any]]:
+        plain = type(saveable).__dir__ is object.__dir__ and hasattr(saveable, "_obj_type")
+        if _walking.found is None or not plain:
+            yield from walk(saveable)
+            return
+        kind = saveable._obj_type()
+        if kind not in _walking.left_out:
+            _walking.left_out[kind] = frozenset(left_out(kind))
+        skipped = _walking.left_out[kind]
+        if kind in _CONTAINERS:
+            yield "layers", saveable.layers
+        names = _of_class(type(saveable), kind) | (vars(saveable).keys() - skipped)
+        for name in sorted(names, key=_rank):
+            if name.startswith("__"):
+                continue
+            try:
+                value = getattr(saveable, name)
+            except Exception:  # as Keras does: whatever a property raises
+                continue
+            yield name, value
+
+    return [(saving_lib, "_save_state", saved), (saving_lib, "_walk_saveable", attributes)]
+
+
+_hooks = Hooks(_found)
+
+
+def _of_class(cls: type, kind: str) -> frozenset[str]:
+    """Give the names that a class has, without those that Keras leaves out, and its methods."""
+    key = (cls, kind)
+    if key not in _walking.of_class:
+        held: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            held.update(vars(base))
+        _walking.of_class[key] = frozenset(
+            name
+            for name, value in held.items()
+            if name not in _walking.left_out[kind] and not isinstance(value, _CALLABLE)
+        )
+    return _walking.of_class[key]
+
+
+def _rank(name: str) -> str:
+    return f"~{name}" if name.startswith("_") else name
+
+
+def all_layers(model: Any) -> list[Any]:
+    """Give a model and all layers in it, wherever they are held.
+
+    Without these internals, those that layers list as their own.
+    """
+    flatten = getattr(model, "_flatten_layers", None)
+    if not tried() or flatten is None:
+        return _listed(model)
+    return list(flatten())
+
+
+def _listed(layer: Any) -> list[Any]:
+    inner = getattr(layer, "layers", ())
+    children = inner if isinstance(inner, list | tuple) else ()
+    return [layer, *(found for child in children for found in _listed(child))]
