@@ -29,7 +29,10 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `payload`: what is stored of one object, as its adapter sees it.
 * `manifest`: what an artifact says about itself, as frozen values with one spelling.
 * `tensor_index`: where in a member each variable's bytes lie.
-* `artifact`: a manifest and members to and from bytes; every digest.
+* `artifact`: a manifest and members to and from bytes, in one pass over them.
+* `digests`, `crc`: what a member's digest and checksum are made of, so that its parts can be
+  computed one by one; `jobs`: on all cores.
+* `pieces`, `sink`: what is written, and where to; `memory`, `scratch`: where it is read to.
 * `layout`: which zip archives are artifacts, record by record.
 * `member_names`: which names are one file on every system.
 * `source`: bytes and files as one thing that ranges are read from.

@@ -98,9 +98,7 @@ def dumps(
     """
     plain = require_plain(name, metadata)
     packed = _pack(obj, adapter, check, name=name, code=code, options=options)
-    file = io.BytesIO()
-    packed.write(file, plain)
-    return file.getvalue()
+    return packed.build(plain)
 
 
 def dump(

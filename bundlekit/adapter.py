@@ -43,6 +43,7 @@ from bundlekit.foreign import Foreign
 from bundlekit.manifest import Loss, Part, Signature, TensorSpec
 from bundlekit.need import Need
 from bundlekit.payload import MAX_JSON_DEPTH, MAX_JSON_SIZE, Payload
+from bundlekit.pieces import Pieces
 from bundlekit.tensor_index import ITEM_SIZES, Tensor
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ __all__ = [
     "Out",
     "Part",
     "Payload",
+    "Pieces",
     "Probed",
     "Signature",
     "Tensor",
@@ -153,10 +155,13 @@ class Probed:
 class Out(Protocol):
     """Where `pack` puts members; paths are relative to the object that is packed."""
 
-    def add(self, path: str, data: Buffer, *, tensors: bool | Iterable[Tensor] = False) -> None:
+    def add(
+        self, path: str, data: Buffer | Pieces, *, tensors: bool | Iterable[Tensor] = False
+    ) -> None:
         """Add a member; `tensors` says that it holds arrays in bulk, to be laid out first.
 
-        Where it is known which arrays, and where each lies, `tensors` is their index.
+        Where it is known which arrays, and where each lies, `tensors` is their index. `Pieces` are
+        for what is in memory in many places, such as live tensors: it is copied when it is written.
         """
         ...
 

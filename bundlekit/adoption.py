@@ -8,7 +8,6 @@ it, is settled when it is unbundled, as with every other bundle.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 from bundlekit import layout
@@ -87,9 +86,7 @@ def adopt(
     }
     environment = {**environment_of(chosen), **described.environment}
     packed = Packed(payload, contents, {**environment, WRITTEN_BY: adopted.written_by}, {})
-    file = io.BytesIO()
-    packed.write(file, plain)
-    return Bundle(file.getvalue())
+    return Bundle(packed.build(plain))
 
 
 def is_bundle(foreign: Foreign) -> bool:

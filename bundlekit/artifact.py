@@ -10,25 +10,30 @@ from __future__ import annotations
 import hashlib
 import io
 import zlib
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from bundlekit import layout
+from bundlekit import digests, layout
+from bundlekit.crc import combined
 from bundlekit.errors import Damaged, LimitExceeded, NoSuchMember, TargetUnusable, Unwritable
+from bundlekit.jobs import Jobs
 from bundlekit.manifest import MAX_MANIFEST_SIZE, Manifest, Member
 from bundlekit.member_names import check_paths
+from bundlekit.memory import allocate
+from bundlekit.pieces import Pieces
+from bundlekit.scratch import Scratch
+from bundlekit.sink import FileSink, MemorySink, Sink, is_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from bundlekit.source import Buffer, Source
 
-_CHUNK = 1 << 20
-
 
 class Content(NamedTuple):
     """A member to be written."""
 
-    data: Buffer
+    data: Buffer | Pieces
     tensors: bool = False
     """Whether it holds tensors in bulk: such members come first, aligned for mapping."""
 
@@ -74,50 +79,127 @@ class Artifact:
             member=path,
         )
 
-    def read(self, path: str) -> memoryview:
-        """Give a member's bytes, once they have the digest that the manifest says.
+    def entry(self, path: str) -> layout.Entry:
+        """Find a member in the archive.
 
         Raises:
             NoSuchMember: the artifact has no such member.
-            Damaged: they have another digest.
         """
         if path not in self._entries:
             raise NoSuchMember(
                 f"{self.source.name} has no member {path!r}; it has {', '.join(self._entries)}",
                 member=path,
             )
-        entry = self._entries[path]
-        data = self.source.read(entry.data, entry.size)
-        found = hashlib.sha256(data).hexdigest()
-        if found != self._members[path].sha256:
-            raise Damaged(
-                f"{self.source.name} is damaged: {path!r} has the sha256 {found}, and the "
-                f"manifest says {self._members[path].sha256}; get it again from where it came from",
-                source=self.source.name,
-                member=path,
-            )
-        return data
+        return self._entries[path]
+
+    def read(self, path: str) -> memoryview:
+        """Give a member's bytes, once they have the digest that the manifest says.
+
+        Raises:
+            NoSuchMember: the artifact has no such member.
+            Damaged: they have another digest.
+            LimitExceeded: there is not enough memory for it.
+        """
+        entry = self.entry(path)
+        held = self.source.held(entry.data, entry.size)
+        data = self._room(path, entry.size) if held is None else held
+
+        def check(index: int, start: int, end: int) -> None:
+            with data[start:end] as view:
+                if held is None:
+                    self.source.read_into(entry.data + start, view)
+                self.require_digest(path, index, hashlib.sha256(view).hexdigest())
+
+        jobs = [(index, *part) for index, part in enumerate(digests.ranges(entry.size))]
+        with Jobs(lambda job: check(*job), jobs) as work:
+            work.start(entry.size)
+            work.results()
+        return data.toreadonly()
+
+    def require_digest(self, path: str, index: int, found: str) -> None:
+        """Compare the digest of one of the `digests.ranges` of a member with the manifest's.
+
+        Raises:
+            Damaged: it is another one.
+        """
+        member = self._members[path]
+        expected = member.chunks[index] if member.chunks else member.sha256
+        if found == expected:
+            return
+        start, end = digests.ranges(member.size)[index]
+        where = f" in its bytes {start} to {end}" if member.chunks else ""
+        raise Damaged(
+            f"{self.source.name} is damaged: {path!r} has{where} the sha256 {found}, and the "
+            f"manifest says {expected}; get it again from where it came from",
+            source=self.source.name,
+            member=path,
+        )
 
     def ranges(self) -> Iterator[tuple[str, int, int]]:
         """Yield path, start and size of every member, in the order of the file."""
         for path, entry in self._entries.items():
             yield path, entry.data, entry.size
 
-    def check_crc(self) -> None:
-        """Check the zip's own checksums, which other tools go by and bundlekit does not.
+    def check(self) -> None:
+        """Check the digest of every member and the zip's own checksums, in one pass.
+
+        bundlekit does not go by these checksums, other tools do.
 
         Raises:
-            Damaged: naming the entry whose checksum is wrong.
+            Damaged: naming the first member whose digest is wrong, or if there is none the first
+                entry whose checksum is.
         """
+        scratch = Scratch(digests.CHUNK_SIZE)
+
+        def check(entry: layout.Entry, index: int, start: int, end: int) -> int:
+            crc, sha256 = 0, hashlib.sha256()
+            for first in range(start, end, digests.CHUNK_SIZE):
+                size = min(digests.CHUNK_SIZE, end - first)
+                with self._lent(entry.data + first, size, scratch) as view:
+                    sha256.update(view)
+                    crc = zlib.crc32(view, crc)
+            if entry.path != layout.MANIFEST:
+                self.require_digest(entry.path, index, sha256.hexdigest())
+            return crc
+
+        jobs = [
+            (entry, index, *part)
+            for entry in self._all.values()
+            for index, part in enumerate(digests.ranges(entry.size))
+        ]
+        with Jobs(lambda job: check(*job), jobs) as work:
+            work.start(self.source.size)
+            found = dict.fromkeys(self._all, 0)
+            for (entry, _, start, end), crc in zip(jobs, work.results(), strict=True):
+                found[entry.path] = combined(found[entry.path], crc, end - start)
         for path, entry in self._all.items():
-            found = zlib.crc32(self.source.read(entry.data, entry.size))
-            if found != entry.crc32:
+            if found[path] != entry.crc32:
                 raise Damaged(
-                    f"{self.source.name} is damaged: {path!r} has the CRC-32 {found:08x}, and "
-                    f"the archive says {entry.crc32:08x}; other tools will refuse the file",
+                    f"{self.source.name} is damaged: {path!r} has the CRC-32 {found[path]:08x}, "
+                    f"and the archive says {entry.crc32:08x}; other tools will refuse the file",
                     source=self.source.name,
                     member=path,
                 )
+
+    @contextmanager
+    def _lent(self, offset: int, size: int, scratch: Scratch) -> Iterator[memoryview]:
+        held = self.source.held(offset, size)
+        if held is not None:
+            yield held
+            return
+        with scratch.take(size) as view:
+            self.source.read_into(offset, view)
+            yield view
+
+    def _room(self, path: str, size: int) -> memoryview:
+        try:
+            return allocate(size)
+        except MemoryError as error:
+            raise LimitExceeded(
+                f"{path!r} of {self.source.name} has {size:,} bytes, more memory than there is",
+                source=self.source.name,
+                member=path,
+            ) from error
 
 
 def write(
@@ -125,7 +207,10 @@ def write(
     contents: Mapping[str, Content],
     describe: Callable[[tuple[Member, ...]], Manifest],
 ) -> Manifest:
-    """Write an artifact from its members and from what describes them, front to back.
+    """Write an artifact from its members and from what describes them.
+
+    A file on a disk is written in place, by all cores, and takes little memory. Anything else,
+    such as a pipe, is given the artifact from front to back, after it was made in memory.
 
     Args:
         file: written from where it stands; it need not be seekable.
@@ -134,23 +219,86 @@ def write(
 
     Raises:
         Unwritable: a member's name, or the number of members, is not one of the format.
+        TargetUnusable: the file takes nothing.
     """
+    if is_file(file):
+        plan = _planned(contents)
+        return _fill(FileSink(file, _largest(plan)), plan, describe)
+    data, manifest = build(contents, describe)
+    _put(file, data)
+    return manifest
+
+
+def build(
+    contents: Mapping[str, Content], describe: Callable[[tuple[Member, ...]], Manifest]
+) -> tuple[bytes, Manifest]:
+    """Make an artifact in memory, with one copy of the members; see `write`."""
+    plan = _planned(contents)
+    sink = MemorySink(plan[-1][0].end if plan else 0)
+    manifest = _fill(sink, plan, describe)
+    return sink.value(), manifest
+
+
+_Plan: TypeAlias = "list[tuple[layout.Entry, Pieces]]"
+
+
+def _planned(contents: Mapping[str, Content]) -> _Plan:
+    """Find each member's place; all of an entry is known before but the checksum."""
     check_paths([*contents, layout.MANIFEST])
     if len(contents) >= layout.MAX_ENTRIES:
         raise Unwritable(f"{len(contents):,} members; at most {layout.MAX_ENTRIES - 1:,} fit")
-    entries: list[layout.Entry] = []
-    members: list[Member] = []
     order = sorted(contents, key=lambda path: layout.file_order(path, contents[path].tensors))
+    plan: _Plan = []
+    start = 0
     for path in order:
         data, tensors = contents[path]
-        entries.append(_append(file, entries, path, data, aligned=tensors))
-        digest = hashlib.sha256(data).hexdigest()
-        members.append(Member(path=path, size=entries[-1].size, sha256=digest))
+        pieces = data if isinstance(data, Pieces) else Pieces([data])
+        plan.append((layout.Entry(path, start, pieces.size, 0, tensors), pieces))
+        start = plan[-1][0].end
+    return plan
+
+
+def _largest(plan: _Plan) -> int:
+    return min(max((entry.size for entry, _ in plan), default=0), digests.CHUNK_SIZE)
+
+
+def _fill(sink: Sink, plan: _Plan, describe: Callable[[tuple[Member, ...]], Manifest]) -> Manifest:
+    def put(entry: layout.Entry, pieces: Pieces, start: int, end: int) -> tuple[str, int]:
+        sha256, crc = hashlib.sha256(), 0
+        for first in range(start, end, digests.CHUNK_SIZE):
+            last = min(first + digests.CHUNK_SIZE, end)
+            with sink.room(entry.data + first, last - first) as room:
+                pieces.copy(first, last, room)
+                sha256.update(room)
+                crc = zlib.crc32(room, crc)
+        return sha256.hexdigest(), crc
+
+    jobs = [(entry, pieces, *part) for entry, pieces in plan for part in digests.ranges(entry.size)]
+    found: dict[str, list[str]] = {entry.path: [] for entry, _ in plan}
+    checksums = dict.fromkeys(found, 0)
+    with Jobs(lambda job: put(*job), jobs) as work:
+        work.start(sum(entry.size for entry, _ in plan))
+        for (entry, _, start, end), (digest, crc) in zip(jobs, work.results(), strict=True):
+            found[entry.path].append(digest)
+            checksums[entry.path] = combined(checksums[entry.path], crc, end - start)
+    entries = [entry._replace(crc32=checksums[entry.path]) for entry, _ in plan]
+    members = []
+    for entry in entries:
+        header = layout.local_header(entry)
+        with sink.room(entry.start, len(header)) as room:
+            room[:] = header
+        sha256, chunks = digests.joined(entry.size, found[entry.path])
+        members.append(Member(path=entry.path, size=entry.size, sha256=sha256, chunks=chunks))
     manifest = describe(tuple(sorted(members, key=lambda member: member.path)))
-    encoded = _readable(manifest)
-    entries.append(_append(file, entries, layout.MANIFEST, encoded, aligned=False))
-    _put(file, layout.directory(entries))
+    _end(sink, entries, _readable(manifest))
     return manifest
+
+
+def _end(sink: Sink, entries: list[layout.Entry], encoded: bytes) -> None:
+    start = entries[-1].end if entries else 0
+    last = layout.Entry(layout.MANIFEST, start, len(encoded), zlib.crc32(encoded), aligned=False)
+    directory = layout.directory([*entries, last])
+    sink.end(start, layout.local_header(last) + encoded + directory)
 
 
 def _readable(manifest: Manifest) -> bytes:
@@ -163,19 +311,7 @@ def _readable(manifest: Manifest) -> bytes:
     return encoded
 
 
-def _append(
-    file: IO[bytes], before: list[layout.Entry], path: str, data: Buffer, *, aligned: bool
-) -> layout.Entry:
-    start = before[-1].end if before else 0
-    view = memoryview(data).cast("B")
-    entry = layout.Entry(path, start, len(view), zlib.crc32(view), aligned)
-    _put(file, layout.local_header(entry))
-    for offset in range(0, len(view), _CHUNK):
-        _put(file, view[offset : offset + _CHUNK])
-    return entry
-
-
-def _put(file: Any, data: bytes | memoryview) -> None:
+def _put(file: Any, data: bytes) -> None:
     # An unbuffered file may take a part only, and says how much.
     rest = memoryview(data)
     while rest:

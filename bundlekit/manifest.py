@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from bundlekit import strict_json
+from bundlekit import digests, strict_json
 from bundlekit._version import __version__
 from bundlekit.errors import Damaged, TooNew, Unwritable
 from bundlekit.need import Digest, Need  # noqa: TC001 - msgspec reads the annotations
@@ -56,11 +56,16 @@ Version = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Member(Value, frozen=True, kw_only=True):
-    """One stored file: where it is, how large, and the sha256 of its bytes in hex."""
+    """One stored file: where it is, how large, and its digest in hex; see `bundlekit.digests`."""
 
     path: str
     size: Size
     sha256: Digest
+    chunks: tuple[Digest, ...] = ()
+    """The digests of its chunks, if it is larger than `PLAIN_SIZE`."""
+
+    def __post_init__(self) -> None:
+        digests.require_sound(self.path, self.size, self.sha256, self.chunks)
 
 
 class TensorSpec(Value, frozen=True, kw_only=True):

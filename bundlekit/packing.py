@@ -8,23 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from bundlekit import artifact, strict_json, travel
 from bundlekit import manifest as manifests
-from bundlekit import strict_json, travel
 from bundlekit._registry import installed
 from bundlekit._version import __version__
 from bundlekit.adapter import Payload
-from bundlekit.artifact import Content, write
+from bundlekit.artifact import Content
 from bundlekit.errors import BundleError, Unwritable
 from bundlekit.here import platform_name
 from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
 from bundlekit.options import require_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from bundlekit._registry import Installed
     from bundlekit.adapter import Description
+    from bundlekit.manifest import Member
     from bundlekit.need import Need
+    from bundlekit.pieces import Pieces
     from bundlekit.source import Buffer
     from bundlekit.tensor_index import Tensor
 
@@ -41,13 +43,18 @@ class Packed:
     """The live classes and functions that it takes."""
 
     def write(self, file: IO[bytes], metadata: Mapping[str, Any]) -> Manifest:
-        """Write the artifact, front to back."""
+        """Write the artifact."""
+        return artifact.write(file, self.contents, self._describe(metadata))
+
+    def build(self, metadata: Mapping[str, Any]) -> bytes:
+        """Make the artifact in memory."""
+        return artifact.build(self.contents, self._describe(metadata))[0]
+
+    def _describe(self, metadata: Mapping[str, Any]) -> Callable[[tuple[Member, ...]], Manifest]:
         part = self.payload.part
         fields = {field: getattr(part, field) for field in part.__struct_fields__}
         fields |= {"environment": self.environment, "metadata": metadata}
-        return write(
-            file, self.contents, lambda members: manifests.build(**fields, members=members)
-        )
+        return lambda members: manifests.build(**fields, members=members)
 
 
 def pack(
@@ -120,7 +127,9 @@ class _Out:
         self.tensors: list[Tensor] = []
         self.parts: dict[str, Packed] = {}
 
-    def add(self, path: str, data: Buffer, *, tensors: bool | Iterable[Tensor] = False) -> None:
+    def add(
+        self, path: str, data: Buffer | Pieces, *, tensors: bool | Iterable[Tensor] = False
+    ) -> None:
         if path.startswith("parts/"):
             raise Unwritable(f"{path!r} is kept for parts; use out.part()", path=path)
         if path.startswith(travel.CODE):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit import strict_json
 from bundlekit.errors import Damaged
+from bundlekit.pieces import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +42,7 @@ class Payload:
     def __init__(
         self,
         part: Part,
-        members: Mapping[str, Buffer],
+        members: Mapping[str, Buffer | Pieces],
         parts: Mapping[str, Payload],
         code: Mapping[str, Buffer] | None = None,
         *,
@@ -71,7 +72,8 @@ class Payload:
                 f"{', '.join(self.paths) or 'no members'}",
                 member=path,
             )
-        return self._members[path]
+        found = self._members[path]
+        return found.join() if isinstance(found, Pieces) else found
 
     def json(self, path: str) -> Any:
         """Give a member as strict JSON; the same objects at every call.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, cast
@@ -22,6 +23,7 @@ from bundlekit.errors import (
     SourceUnreadable,
     UnsupportedSource,
 )
+from bundlekit.memory import allocate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +47,18 @@ class Source(Protocol):
         """
         ...
 
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Fill a buffer with the bytes from `offset`; many threads may do so at once.
+
+        Raises:
+            Damaged: they are not there.
+        """
+        ...
+
+    def held(self, offset: int, size: int) -> memoryview | None:
+        """Give the range where it is, if it is in memory that nobody can change."""
+        ...
+
 
 class MemorySource:
     """Bytes that are in memory already; ranges are views, never copies."""
@@ -60,6 +74,14 @@ class MemorySource:
             raise _too_short(self, offset, size)
         return self._data[offset : offset + size]
 
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Copy the range."""
+        view[:] = self.read(offset, len(view))
+
+    def held(self, offset: int, size: int) -> memoryview:
+        """Give a view of the range."""
+        return self.read(offset, size)
+
 
 class FileSource:
     """A seekable file, from its current position to its end."""
@@ -69,28 +91,56 @@ class FileSource:
         self._file = file
         self._start = file.tell()
         self.size = file.seek(0, os.SEEK_END) - self._start
+        self._lock = threading.Lock()
+        self.descriptor = _descriptor(file)
+        """Of a regular file, which can be read at any place without moving its position."""
 
     def read(self, offset: int, size: int) -> memoryview:
         """Read the range into memory of its own: later changes of the file do not reach it."""
         if offset + size > self.size:
             raise _too_short(self, offset, size)
         try:
-            view = memoryview(bytearray(size))
-            self._file.seek(self._start + offset)
-            filled = 0
-            while filled < size:
-                count = self._file.readinto(view[filled:])  # type: ignore[attr-defined]
-                if not count:
-                    raise _too_short(self, offset, size)
-                filled += count
+            view = allocate(size)
         except MemoryError as error:
             raise LimitExceeded(
                 f"{self.name} has {size:,} bytes to read at once, more memory than there is",
                 source=self.name,
             ) from error
+        self.read_into(offset, view)
+        return view.toreadonly()
+
+    def held(self, offset: int, size: int) -> None:
+        """Give nothing: a file can be changed."""
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Read the range."""
+        if offset + len(view) > self.size:
+            raise _too_short(self, offset, len(view))
+        filled = 0
+        try:
+            while filled < len(view):
+                count = self._read_some(self._start + offset + filled, view[filled:])
+                if not count:
+                    raise _too_short(self, offset, len(view))
+                filled += count
         except OSError as error:
             raise _unreadable(self.name, error) from error
-        return view.toreadonly()
+
+    def _read_some(self, position: int, view: memoryview) -> int:
+        if self.descriptor is not None:
+            return os.preadv(self.descriptor, [view], position)
+        with self._lock:
+            self._file.seek(position)
+            return self._file.readinto(view)  # type: ignore[attr-defined, no-any-return]
+
+
+def _descriptor(file: Any) -> int | None:
+    # Only what `open` gives: whatever wraps it, or derives from it, may do more than read.
+    raw = file.raw if type(file) in (io.BufferedReader, io.BufferedRandom) else file
+    if type(raw) is not io.FileIO or not hasattr(os, "preadv"):
+        return None
+    descriptor = raw.fileno()
+    return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 @contextmanager

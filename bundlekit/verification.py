@@ -41,9 +41,8 @@ def verified(artifact: Artifact) -> Verification:
     Raises:
         Damaged, LimitExceeded, Refused: the first fault that was found.
     """
-    payload = payload_of(artifact)
-    artifact.check_crc()
-    needs, unaudited = needs_of(payload)
+    artifact.check()
+    needs, unaudited = needs_of(payload_of(artifact))
     return Verification(artifact.manifest, artifact.digest, artifact.source.size, needs, unaudited)
 
 

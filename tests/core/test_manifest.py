@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundlekit import manifest as manifests
+from bundlekit.digests import PLAIN_SIZE
 from bundlekit.errors import Damaged, LimitExceeded, TooNew, Unwritable
 from bundlekit.manifest import FORMAT_VERSION, Loss, Manifest, Member, Part
 from bundlekit.tensor_index import ITEM_SIZES, Tensor
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,8}", fullmatch=True)
 DIGESTS = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
-SIZES = st.integers(0, 2**40)
+SIZES = st.integers(0, PLAIN_SIZE)
 
 
 def members(names: st.SearchStrategy[str], prefix: str) -> st.SearchStrategy[list[Member]]:

@@ -1,0 +1,32 @@
+"""Buffers that threads take in turn, so that there are no more of them than threads."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Scratch:
+    """Buffers of one size.
+
+    Args:
+        size: of each, in bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._idle: list[bytearray] = []
+
+    @contextmanager
+    def take(self, size: int) -> Iterator[memoryview]:
+        """Give the first `size` bytes of a buffer that nobody else has in the meantime."""
+        try:
+            buffer = self._idle.pop()
+        except IndexError:
+            buffer = bytearray(self._size)
+        with memoryview(buffer) as view, view[:size] as part:
+            yield part
+        self._idle.append(buffer)

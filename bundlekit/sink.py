@@ -1,0 +1,124 @@
+"""Where an artifact is written to: any place in a file, or memory, from many threads.
+
+The bytes of a range are put into a room that is given for it. In memory that is their very
+place; in a file it is a buffer, which is written when the room is left. Either way nobody else
+can change them in between, so that what is hashed in the room is what is stored.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import threading
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bundlekit.scratch import Scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Sink(Protocol):
+    """Where ranges are put, in any order, and then what follows all of them."""
+
+    def room(self, offset: int, size: int) -> AbstractContextManager[memoryview]:
+        """Give a buffer for the bytes at a range, which are there when it is left."""
+        ...
+
+    def end(self, offset: int, data: bytes) -> None:
+        """Put the last bytes; no room may be open."""
+        ...
+
+
+class MemorySink:
+    """Memory that is filled in place, and given as `bytes` without a copy.
+
+    Args:
+        size: of all but what `end` brings.
+    """
+
+    def __init__(self, size: int) -> None:
+        # A fresh `bytes` is of zeros that take no memory until they are written to, and the file
+        # takes it over, since nobody else has it.
+        self._file = io.BytesIO(bytes(size))
+        self._view = self._file.getbuffer()
+
+    @contextmanager
+    def room(self, offset: int, size: int) -> Iterator[memoryview]:
+        """Give the place itself."""
+        with self._view[offset : offset + size] as view:
+            yield view
+
+    def end(self, offset: int, data: bytes) -> None:
+        """Put the last bytes behind the others."""
+        self._view.release()
+        self._file.seek(offset)
+        self._file.write(data)
+
+    def value(self) -> bytes:
+        """Give all of it."""
+        return self._file.getvalue()
+
+
+class FileSink:
+    """A regular file, from where it stands.
+
+    Args:
+        file: one for which `is_file` holds; when all is written it stands at the end of that.
+        largest: the size of the largest room, in bytes.
+    """
+
+    def __init__(self, file: Any, largest: int) -> None:
+        self._file = file
+        self._start = file.tell()
+        file.flush()
+        file.seek(0, os.SEEK_END)  # lets go of what it has read ahead, which will be outdated
+        self._scratch = Scratch(largest)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def room(self, offset: int, size: int) -> Iterator[memoryview]:
+        """Give a buffer, and write it."""
+        with self._scratch.take(size) as view:
+            yield view
+            self._put(offset, view)
+
+    def end(self, offset: int, data: bytes) -> None:
+        """Put the last bytes, and let the file stand behind them."""
+        self._put(offset, memoryview(data))
+        self._file.seek(self._start + offset + len(data))
+
+    def _put(self, offset: int, data: memoryview) -> None:
+        position = self._start + offset
+        if not hasattr(os, "pwrite"):  # Windows
+            with self._lock:
+                self._file.seek(position)
+                self._file.write(data)
+                self._file.flush()
+            return
+        descriptor, written = self._file.fileno(), 0
+        while written < len(data):
+            written += os.pwrite(descriptor, data[written:], position + written)
+
+
+def is_file(file: Any) -> bool:
+    """Tell whether a file can be written at any place through its descriptor.
+
+    Only what `open` gives: whatever wraps it, or derives from it, may do more than write.
+    """
+    raw = file.raw if type(file) in (io.BufferedWriter, io.BufferedRandom) else file
+    if type(raw) is not io.FileIO or file.closed or not (file.writable() and file.seekable()):
+        return False
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and not _appends(file)
+
+
+def _appends(file: Any) -> bool:
+    # Such a file takes everything at its end, whatever place is given.
+    if sys.platform == "win32":
+        return "a" in file.mode
+    import fcntl
+
+    return bool(fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND)

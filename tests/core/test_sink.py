@@ -1,0 +1,148 @@
+"""Every target gets the same bytes, in the memory of a few chunks."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import random
+import socket
+import tempfile
+import threading
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bundlekit import artifact
+from bundlekit import manifest as manifests
+from bundlekit.artifact import Artifact, Content
+from bundlekit.digests import CHUNK_SIZE, PLAIN_SIZE
+from bundlekit.pieces import Pieces
+from bundlekit.source import MemorySource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bundlekit.manifest import Manifest, Member
+
+LARGE = random.Random(1).randbytes(PLAIN_SIZE + 3 * CHUNK_SIZE + 5)
+CUTS = [0, 1, 600, CHUNK_SIZE - 1, CHUNK_SIZE + 1, PLAIN_SIZE + 77, len(LARGE)]
+CONTENTS = {
+    "w.h5": Content(Pieces([LARGE[a:b] for a, b in pairwise(CUTS)]), True),
+    "v.h5": Content(LARGE[:PLAIN_SIZE], tensors=True),
+    "config.json": Content(b"{}"),
+    "empty": Content(b""),
+}
+
+
+def describe(members: tuple[Member, ...]) -> Manifest:
+    return manifests.build(
+        adapter="a", payload_version=1, distribution="d", type="t", kind="k",
+        members=members, environment={},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def built() -> bytes:
+    return artifact.build(CONTENTS, describe)[0]
+
+
+def test_what_is_built_reads_back(built: bytes) -> None:
+    found = Artifact(MemorySource(built))
+    found.check()
+    assert bytes(found.read("w.h5")) == LARGE
+    assert bytes(found.read("v.h5")) == LARGE[:PLAIN_SIZE]
+    assert found.manifest.digest == hashlib.sha256(found.encoded).hexdigest()
+    assert [len(member.chunks) for member in found.manifest.members] == [0, 0, 0, 8]
+
+
+@pytest.mark.parametrize("mode", ["wb", "w+b", "xb", "ab", "r+b"])
+@pytest.mark.parametrize("buffering", [-1, 0])
+def test_every_kind_of_file_gets_the_same(
+    built: bytes, tmp_path: Path, mode: str, buffering: int
+) -> None:
+    path = tmp_path / "file"
+    if mode in ("ab", "r+b"):
+        path.write_bytes(b"before" + bytes(9000))
+    with path.open(mode, buffering=buffering) as file:
+        if mode == "r+b":
+            assert file.read(6) == b"before"  # it has read ahead what is overwritten now
+            start = 6
+        else:
+            start = 9006 if mode == "ab" else file.write(b"head")
+        artifact.write(file, CONTENTS, describe)
+        assert file.tell() == start + len(built)
+        file.write(b"tail")
+        if mode in ("w+b", "r+b"):
+            file.seek(start)
+            assert file.read(len(built)) == built
+    assert path.read_bytes()[start:] == built + b"tail"
+
+
+def test_what_is_no_plain_file_gets_the_same(built: bytes, tmp_path: Path) -> None:
+    targets: list[Any] = [io.BytesIO(), tempfile.SpooledTemporaryFile()]  # noqa: SIM115
+    for target in targets:
+        target.write(b"head")
+        artifact.write(target, CONTENTS, describe)
+        target.seek(0)
+        assert target.read() == b"head" + built
+        target.close()
+    with gzip.open(tmp_path / "zipped", "wb", compresslevel=0) as zipped:
+        artifact.write(zipped, CONTENTS, describe)  # type: ignore[arg-type]
+    assert gzip.decompress((tmp_path / "zipped").read_bytes()) == built
+
+
+def test_a_socket_gets_the_same(built: bytes) -> None:
+    here, there = socket.socketpair()
+    got: list[bytes] = []
+    with here, there, there.makefile("rb") as reader:
+        thread = threading.Thread(target=lambda: got.append(reader.read()))
+        thread.start()
+        with here.makefile("wb") as writer:
+            artifact.write(writer, CONTENTS, describe)
+        here.shutdown(socket.SHUT_WR)
+        thread.join()
+    assert got == [built]
+
+
+def test_a_system_that_cannot_write_at_a_place_gives_the_same(
+    built: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pwrite")
+    with (tmp_path / "file").open("wb") as file:
+        artifact.write(file, CONTENTS, describe)
+    assert (tmp_path / "file").read_bytes() == built
+
+
+def test_what_is_hashed_is_what_is_written_while_a_tensor_changes(tmp_path: Path) -> None:
+    live = bytearray(PLAIN_SIZE * 2)
+    stop = threading.Event()
+
+    def train() -> None:
+        step = 0
+        while not stop.is_set():
+            step += 1
+            live[:: 2**12] = bytes([step % 256]) * (len(live) // 2**12)
+
+    trainer = threading.Thread(target=train)
+    trainer.start()
+    try:
+        data, _ = artifact.build({"w": Content(Pieces([live]), tensors=True)}, describe)
+        with (tmp_path / "file").open("wb") as file:
+            artifact.write(file, {"w": Content(Pieces([live]), tensors=True)}, describe)
+    finally:
+        stop.set()
+        trainer.join()
+    for found in (data, (tmp_path / "file").read_bytes()):
+        Artifact(MemorySource(found)).check()
+
+
+def test_a_disk_that_is_full_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: memoryview, offset: int) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with (tmp_path / "file").open("wb") as file, pytest.raises(OSError, match="No space left"):
+        artifact.write(file, CONTENTS, describe)
