@@ -129,7 +129,7 @@ class H5Adapter:
         writing.require_storable(obj)
         account = account_of(obj)
         adapted.require_calibrated(account)
-        written = writing.written(obj)
+        written = writing.written(obj, account)
         try:
             require_vocabularies(written.config, what="H5", remedy=REMEDY)
         except NotRestorable as error:

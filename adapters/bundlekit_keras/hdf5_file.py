@@ -149,7 +149,9 @@ class _Memory:
     """
 
     def __init__(self, room: int) -> None:
-        flags = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+        flags = (
+            {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+        )
         if hasattr(mmap, "MAP_NORESERVE"):
             flags["flags"] |= mmap.MAP_NORESERVE
         self._pages = mmap.mmap(-1, room, **flags)

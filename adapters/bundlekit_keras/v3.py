@@ -128,14 +128,14 @@ class KerasAdapter:
         predicted = probe.pack(obj, out, options)
         account = account_of(obj)
         adapted.require_calibrated(account)
-        made = writing.written(obj, without=() if optimizer else account.optimizers.values())
-        index = stored_weights.index(made.weights, WEIGHTS)
-        out.add(WEIGHTS, made.weights, tensors=index)
+        made = writing.written(obj, account)
+        file = writing.weights(account, without=() if optimizer else account.optimizers.values())
+        out.add(WEIGHTS, file.pieces, tensors=file.tensors)
         for path, data in made.assets.items():
             out.add(path, data)
         signature = signature_of(obj, predicted)
         left_out = fidelity.kinds_left_out(obj, optimizer=optimizer)
-        kept = exact.pack(account, out, index, signature=signature, without=left_out)
+        kept = exact.pack(account, out, file.tensors, signature=signature, without=left_out)
         writing.add_config(out, made.config, obj)
         return Description(
             kind="model",

@@ -13,7 +13,7 @@ from bundlekit_tensorflow import keras_2
 
 from bundlekit.adapter import Adopted, Context, Description, Foreign, Need, Out, Payload
 from bundlekit.errors import Damaged, NotBuilt
-from bundlekit_keras import checkpoint, exact, loading, record, stored, weights_file
+from bundlekit_keras import checkpoint, exact, loading, record, stored, weights_file, writing
 from bundlekit_keras.account import account_of
 from bundlekit_keras.framework import environment
 from bundlekit_keras.keras_file import WEIGHTS
@@ -59,15 +59,15 @@ class WeightsAdapter:
             )
         if keras_2.is_model(obj):
             return _pack_tf_keras(obj, out)
-        data = weights_file.written(obj)
-        index = stored.index(data, WEIGHTS)
-        out.add(WEIGHTS, data, tensors=index)
-        exact.pack_weights(account_of(obj), out, index)
+        account = account_of(obj)
+        file = writing.weights(account, without=weights_file.apart(account), empty=False)
+        out.add(WEIGHTS, file.pieces, tensors=file.tensors)
+        exact.pack_weights(account, out, file.tensors)
         return Description(
             kind="weights",
             name=obj.name,
             parameters=obj.count_params(),
-            losses=weights_file.losses(obj),
+            losses=weights_file.losses(obj, account),
             environment=environment(),
         )
 

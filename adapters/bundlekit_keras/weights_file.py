@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from contextlib import contextmanager
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Loss, Payload
 from bundlekit.errors import Damaged
-from bundlekit_keras import addresses, hdf5, stored, writer
-from bundlekit_keras.framework import require_keras
+from bundlekit_keras import hdf5, stored, writer
 from bundlekit_keras.keras_file import WEIGHTS
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from bundlekit.adapter import Foreign
     from bundlekit.source import Buffer
+    from bundlekit_keras.account import Account
 
 MAP = "model.weights.json"
 """The map of shards, whatever its file was called."""
@@ -31,31 +30,14 @@ UNNAMED = (
 )
 
 
-def written(obj: Any) -> bytes:
-    """Give the weights of a model or layer as Keras writes them, without its optimizer."""
-    import h5py
-
-    keras = require_keras()
-    idle = (keras.optimizers.Optimizer, keras.metrics.Metric)
-    places = addresses.places(obj)
-    apart = {place: owner for place, owner in places.items() if isinstance(owner, idle)}
-    silent = {id(owner): addresses.save_nothing for owner in apart.values()}
-    with addresses.saving_instead(list(apart.values()), silent):
-        data = addresses.saved_weights(obj)
-    if not apart:
-        return data
-    target = io.BytesIO()
-    with h5py.File(io.BytesIO(data), "r") as before, h5py.File(target, "w") as after:
-        roots = {place.partition("/")[0] for place in apart}
-        for name in before:
-            if name not in roots:
-                before.copy(name, after)
-    return target.getvalue()
+def apart(account: Account) -> list[Any]:
+    """Give the objects in a model whose variables are no weights: optimizers and metrics."""
+    return [*account.optimizers.values(), *account.metrics.values()]
 
 
-def losses(obj: Any) -> tuple[Loss, ...]:
+def losses(obj: Any, account: Account) -> tuple[Loss, ...]:
     """Tell what a model has that is no weight."""
-    inside = addresses.places(obj).values()
+    inside = [account.owners[place] for place in account.stored]
     names = sorted({owner.name for owner in inside if hasattr(owner, "get_vocabulary")})
     found = [Loss(what="architecture", why="weights only; the model to load them into is yours")]
     if getattr(obj, "compiled", False):

@@ -20,19 +20,20 @@ from bundlekit_keras import (
     unwritable,
 )
 from bundlekit_keras.framework import innermost, require_keras
+from bundlekit_keras.hdf5_file import Group, LaidOut, laid_out
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bundlekit.adapter import CustomObject, Out
+    from bundlekit_keras.account import Account
 
 
 class Written(NamedTuple):
-    """What Keras writes of a model."""
+    """What Keras writes of a model, besides its weights."""
 
     config: dict[str, Any]
-    weights: bytes
     assets: dict[str, bytes]
     own: tuple[CustomObject, ...]
     """The classes and functions in it that are not Keras' own."""
@@ -77,37 +78,48 @@ def _require_built(model: Any) -> None:
         )
 
 
-def written(model: Any, *, without: Iterable[Any] = ()) -> Written:
-    """Let Keras save a model in its v3 format, and find what in it is not Keras' own.
+def weights(account: Account, *, without: Iterable[Any] = (), empty: bool = True) -> LaidOut:
+    """Lay out the weights of a model in the file in which Keras keeps them.
+
+    Args:
+        account: of the model.
+        without: objects in it whose variables are not stored.
+        empty: whether these objects have their places in the file all the same.
+    """
+    left_out = set(map(id, without))
+    groups = []
+    for place, slots in account.stored.items():
+        owner = account.owners[place]
+        name = getattr(owner, "name", None)
+        if id(owner) not in left_out:
+            values = {slot.key: slot.value for slot in slots}
+        elif empty:
+            values = {}
+        else:
+            continue
+        groups.append(Group(place, name if isinstance(name, str) else None, values))
+    return laid_out(groups, WEIGHTS)
+
+
+def written(model: Any, account: Account) -> Written:
+    """Let Keras write a model's config and its assets, and find what in it is not Keras' own.
 
     Args:
         model: the model.
-        without: objects in it whose variables are not saved.
+        account: of it.
 
     Raises:
-        Unwritable: Keras cannot save it, or could not load it again.
+        Unwritable: Keras cannot write it, or could not load it again.
     """
-    keras = require_keras()
     marks = None
     try:
-        with TemporaryDirectory(prefix="bundlekit-") as folder:
-            path = Path(folder) / "model.keras"
-            silent = {id(owner): addresses.save_nothing for owner in without}
-            with (
-                internals.unchanged_names(),
-                internals.marking() as marks,
-                addresses.saving_instead(list(without), silent),
-            ):
-                keras.saving.save_model(model, path)
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read(CONFIG))
-                own = discovery.discover(config, model, marks)
-                if marks is not None:
-                    reload_check.require_readable(config, marks, own)
-                nodes.renumber_shared(config)
-                names = [name for name in archive.namelist() if name.startswith(ASSETS)]
-                assets = {name: archive.read(name) for name in names}
-                return Written(config, archive.read(WEIGHTS), assets, own)
+        with internals.unchanged_names(), internals.marking() as marks:
+            config = _config(model, account)
+        own = discovery.discover(config, model, marks)
+        if marks is not None:
+            reload_check.require_readable(config, marks, own)
+        nodes.renumber_shared(config)
+        return Written(config, _assets(account), own)
     except BundleError:
         raise
     except Exception as error:
@@ -118,3 +130,34 @@ def written(model: Any, *, without: Iterable[Any] = ()) -> Written:
             f"{innermost(error)}; mend the class or the folder that is named",
             model=model.name,
         ) from error
+
+
+def _config(model: Any, account: Account) -> dict[str, Any]:
+    saving = require_keras().saving
+    with internals.sharing_objects() as shared:
+        if shared:
+            return dict(json.loads(json.dumps(saving.serialize_keras_object(model))))
+    owners = [account.owners[place] for place in account.stored]
+    silent = {id(owner): addresses.save_nothing for owner in owners}
+    with TemporaryDirectory(prefix="bundlekit-") as folder:
+        path = Path(folder) / "model.keras"
+        with addresses.saving_instead(owners, silent):
+            saving.save_model(model, path)
+        with zipfile.ZipFile(path) as archive:
+            return dict(json.loads(archive.read(CONFIG)))
+
+
+def _assets(account: Account) -> dict[str, bytes]:
+    """Let objects write what they keep in files, each into a folder of its place."""
+    owners = {place: account.owners[place] for place in account.stored}
+    owners = {place: owner for place, owner in owners.items() if hasattr(owner, "save_assets")}
+    if not owners:
+        return {}
+    with TemporaryDirectory(prefix="bundlekit-") as name:
+        root = Path(name)
+        for place, owner in owners.items():
+            folder = root / place
+            folder.mkdir(parents=True, exist_ok=True)
+            owner.save_assets(str(folder))
+        files = sorted(path for path in root.rglob("*") if path.is_file())
+        return {f"{ASSETS}{path.relative_to(root).as_posix()}": path.read_bytes() for path in files}

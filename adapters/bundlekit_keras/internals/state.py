@@ -33,20 +33,21 @@ def unchanged_names() -> Iterator[None]:
 
 
 @contextmanager
-def sharing_objects() -> Iterator[None]:
+def sharing_objects() -> Iterator[bool]:
     """Let objects that stand in a config several times be one, as in the model that was saved.
 
-    Without these internals layers that several others share come back as several.
+    Yields:
+        Whether they are; without these internals they come back as several.
     """
     try:
         from keras.src.saving.serialization_lib import ObjectSharingScope
     except ImportError:
         ObjectSharingScope = None  # noqa: N806
     if ObjectSharingScope is None or not tried():
-        yield
+        yield False
         return
     with ObjectSharingScope():
-        yield
+        yield True
 
 
 def name_counters() -> dict[str, int] | None:
