@@ -19,9 +19,11 @@ from bundlekit.bundle_type import Bundle
 from bundlekit.errors import TargetUnusable, UnknownOption
 from bundlekit.options import require_known
 from bundlekit.packing import pack, require_plain
+from bundlekit.reading import reader_of, require_reading
 from bundlekit.rebuilding import is_wanted, require_rebuilt
 from bundlekit.resolution import require_objects, resolve
 from bundlekit.source import opened
+from bundlekit.tensor_reader import TensorReader
 from bundlekit.trust import Trust
 from bundlekit.unpacking import adapters_of, payload_of, restore
 from bundlekit.verification import Verification, probed, verified
@@ -156,6 +158,8 @@ def unbundle(
     *,
     custom_objects: Mapping[str, object] | None = None,
     trust: Trust | Iterable[str] | None = None,
+    verify: str = "full",
+    alias: bool = False,
     **options: object,
 ) -> Any:
     """Turn an artifact back into the object, in any process.
@@ -177,9 +181,18 @@ def unbundle(
             (`acme>Scale`), plain name (`Scale`) or reference (`acme.layers:Scale`).
         trust: packages, modules and objects that may be imported, as in
             `["acme", "other.layers:Scale"]`; or a `Trust`, which can also allow code by value.
+        verify: `full`: every byte is checked against its digest before the object is given.
+            `lazy`: the bytes of tensors are not, and all else is. That is for files that nobody but
+            the caller can write: numbers that were changed are not noticed.
+        alias: tensors may be views of a private mapping of the file, where the framework takes
+            memory over as it is. What is written to them never reaches the file; but the file must
+            not be changed or cut short as long as the object lives, or the object changes with
+            it, or the process dies. It takes a path, or a file on a disk.
         **options: of the adapter.
 
     Raises:
+        UnknownOption: an option, or a value of `verify`, that is not known.
+        UnsupportedSource: nothing that can be read from, or with `alias` no file.
         NotABundle, Damaged, LimitExceeded, TooNew: the source is not sound.
         AdapterMissing, FrameworkMissing: what to install to restore it.
         MissingCustomObjects: all classes and functions that were not found, and the
@@ -192,8 +205,11 @@ def unbundle(
         >>> model = bundlekit.unbundle("model.bundle")  # doctest: +SKIP
     """
     trusted, given = Trust.of(trust), require_objects(custom_objects)
+    require_reading(verify, alias)
     with _opened(source) as found:
-        return _restored(Artifact(found), given, trusted, options)[0]
+        artifact = Artifact(found)
+        reader = reader_of(artifact, verify, alias=alias)
+        return _restored(artifact, reader, given, trusted, options)[0]
 
 
 def load(
@@ -201,6 +217,8 @@ def load(
     *,
     custom_objects: Mapping[str, object] | None = None,
     trust: Trust | Iterable[str] | None = None,
+    verify: str = "full",
+    alias: bool = False,
     **options: object,
 ) -> Any:
     """Read an artifact from a file; the same as `unbundle`, under the name that pairs with `dump`.
@@ -208,7 +226,14 @@ def load(
     Example:
         >>> model = bundlekit.load("model.bundle")  # doctest: +SKIP
     """
-    return unbundle(source, custom_objects=custom_objects, trust=trust, **options)
+    return unbundle(
+        source,
+        custom_objects=custom_objects,
+        trust=trust,
+        verify=verify,
+        alias=alias,
+        **options,
+    )
 
 
 def loads(
@@ -216,6 +241,7 @@ def loads(
     *,
     custom_objects: Mapping[str, object] | None = None,
     trust: Trust | Iterable[str] | None = None,
+    verify: str = "full",
     **options: object,
 ) -> Any:
     """Read an artifact from bytes; the same as `unbundle`, under the name that pairs with `dumps`.
@@ -223,7 +249,14 @@ def loads(
     Example:
         >>> model = bundlekit.loads(data)  # doctest: +SKIP
     """
-    return unbundle(data, custom_objects=custom_objects, trust=trust, **options)
+    return unbundle(
+        data,
+        custom_objects=custom_objects,
+        trust=trust,
+        verify=verify,
+        alias=False,
+        **options,
+    )
 
 
 def inspect(source: Bundle | Readable) -> Manifest:
@@ -285,12 +318,13 @@ def verify(
         checked = verified(artifact)
         if not probe:
             return checked
-        obj, payload, chosen = _restored(artifact, given, trusted, {})
+        obj, payload, chosen = _restored(artifact, TensorReader(artifact), given, trusted, {})
         return replace(checked, probe=probed(obj, payload, chosen))
 
 
 def _restored(
     artifact: Artifact,
+    reader: TensorReader,
     given: Mapping[str, object],
     trusted: Trust,
     options: Mapping[str, object],
@@ -298,10 +332,11 @@ def _restored(
     """Restore the object; give what it was restored from, and by which adapter, as well."""
     adapters = adapters_of(artifact.manifest, artifact.manifest.environment)
     own = adapters[artifact.manifest.adapter]
-    general = ("custom_objects", "trust")
+    general = ("custom_objects", "trust", "verify", "alias")
     require_known(options, adapter=own.name, own=own.adapter.unpack_options, general=general)
-    # Who wants a part of it does not want to read the rest.
-    payload = payload_of(artifact, whole="parts" not in options)
+    # Who wants a part of it, or has some of it already, does not want to read the rest.
+    whole = not {"parts", "into"} & options.keys()
+    payload = payload_of(artifact, whole=whole, reader=reader)
     obj = restore(
         payload,
         adapters,

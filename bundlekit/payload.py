@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bundlekit import strict_json
-from bundlekit.errors import Damaged
+from bundlekit.errors import Damaged, NoSuchMember
+from bundlekit.memory import Arena
 from bundlekit.pieces import Pieces
 
 if TYPE_CHECKING:
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
     from bundlekit.manifest import Part
     from bundlekit.source import Buffer
+    from bundlekit.tensor_index import Tensor
+    from bundlekit.tensor_reader import TensorReader
 
 MAX_JSON_SIZE = 64 * 1024 * 1024
 """Bytes of one JSON member. Threat: a config made to fill memory, where JSON takes up to twenty
@@ -37,6 +42,8 @@ class Payload:
         parts: the objects inside it, by name.
         code: the members that hold code by value, by path; they are no business of adapters.
         whole: whether all of it is wanted; if not, members are read only where they are needed.
+        reader: reads the tensors; without one they are in the members, in memory.
+        prefix: where the object's members are in what the reader reads.
     """
 
     def __init__(
@@ -47,6 +54,8 @@ class Payload:
         code: Mapping[str, Buffer] | None = None,
         *,
         whole: bool = True,
+        reader: TensorReader | None = None,
+        prefix: str = "",
     ) -> None:
         self.whole = whole
         self.part = part
@@ -54,6 +63,9 @@ class Payload:
         self.code = code or {}
         self._members = members
         self._parsed: dict[str, Any] = {}
+        self._reader = reader
+        self._prefix = prefix
+        self._arena = Arena()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -74,6 +86,56 @@ class Payload:
             )
         found = self._members[path]
         return found.join() if isinstance(found, Pieces) else found
+
+    def tensor(self, path: str) -> memoryview:
+        """Give the bytes of a tensor of the index, writable, and the caller's alone.
+
+        They start at a multiple of 64, and are freed when nobody uses them. They are given once
+        they have the digest of the manifest, and it is these very bytes that were hashed; unless
+        the caller of `unbundle` has asked for less. Who asks twice gets them twice, read again.
+
+        Raises:
+            NoSuchMember: the index has no such tensor.
+            Damaged: the bytes are not those that were bundled.
+        """
+        tensor = self._tensors.get(path)
+        if tensor is None:
+            near = difflib.get_close_matches(path, self._tensors, 1)
+            raise NoSuchMember(
+                f"the payload of the adapter {self.part.adapter!r} has no tensor {path!r} in its "
+                f"index of {len(self._tensors)}{f'; the nearest is {near[0]!r}' if near else ''}",
+                tensor=path,
+            )
+        if self._reader is not None:
+            return self._reader.tensor(self._prefix, tensor)
+        data = self._members[tensor.member]
+        pieces = data if isinstance(data, Pieces) else Pieces([data])
+        given = self._arena.allocate(tensor.size)
+        pieces.copy(tensor.offset, tensor.offset + tensor.size, given)
+        return given
+
+    def fetch(self) -> None:
+        """Begin to read all tensors in the background; the core does so before `unpack`."""
+        if self._reader is not None and self.whole:
+            self._reader.fetch()
+
+    def settle(self) -> None:
+        """Make sure that all of it was checked that is wanted; the core does so after `unpack`.
+
+        Raises:
+            Damaged: the first fault, in the order of the file.
+        """
+        if self._reader is not None:
+            self._reader.settle(whole=self.whole)
+
+    def stop(self) -> None:
+        """End what `fetch` has begun; the core does so when `unpack` is interrupted."""
+        if self._reader is not None:
+            self._reader.stop()
+
+    @cached_property
+    def _tensors(self) -> dict[str, Tensor]:
+        return {tensor.path: tensor for tensor in self.part.tensors}
 
     def json(self, path: str) -> Any:
         """Give a member as strict JSON; the same objects at every call.

@@ -8,6 +8,7 @@ a large file reads none of its members.
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import stat
 import threading
@@ -89,8 +90,9 @@ class FileSource:
     def __init__(self, file: BinaryIO, name: str) -> None:
         self.name = name
         self._file = file
-        self._start = file.tell()
-        self.size = file.seek(0, os.SEEK_END) - self._start
+        self.start = file.tell()
+        """Where the bytes begin in the file."""
+        self.size = file.seek(0, os.SEEK_END) - self.start
         self._lock = threading.Lock()
         self.descriptor = _descriptor(file)
         """Of a regular file, which can be read at any place without moving its position."""
@@ -119,11 +121,32 @@ class FileSource:
         filled = 0
         try:
             while filled < len(view):
-                count = self._read_some(self._start + offset + filled, view[filled:])
+                count = self._read_some(self.start + offset + filled, view[filled:])
                 if not count:
                     raise _too_short(self, offset, len(view))
                 filled += count
         except OSError as error:
+            raise _unreadable(self.name, error) from error
+
+    def map(self) -> memoryview:
+        """Give the whole file as memory, to which it can be written without the file changing.
+
+        What was not written to changes with the file, and is gone if that becomes shorter.
+
+        Raises:
+            UnsupportedSource: it is no file on a disk.
+            SourceUnreadable: the system cannot map it.
+        """
+        if self.descriptor is None:
+            raise UnsupportedSource(
+                f"{self.name} is no plain file on a disk, and nothing else can be mapped; give a "
+                f"path, or leave alias= out"
+            )
+        try:
+            return memoryview(
+                mmap.mmap(self.descriptor, self.start + self.size, access=mmap.ACCESS_COPY)
+            )
+        except (OSError, ValueError) as error:  # ValueError: it has become shorter
             raise _unreadable(self.name, error) from error
 
     def _read_some(self, position: int, view: memoryview) -> int:

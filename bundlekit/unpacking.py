@@ -12,6 +12,7 @@ from bundlekit.environment import described, mismatches
 from bundlekit.errors import Damaged, TooNew, TooOld
 from bundlekit.manifest import owner_of, part_prefix
 from bundlekit.resolution import Asked, Found
+from bundlekit.tensor_reader import TensorReader
 from bundlekit.warning import warn
 
 if TYPE_CHECKING:
@@ -47,16 +48,27 @@ def adapter_of(part: Part, registry: Registry, environment: Mapping[str, str]) -
     return chosen
 
 
-def payload_of(artifact: Artifact, *, whole: bool = True) -> Payload:
+def payload_of(
+    artifact: Artifact,
+    *,
+    whole: bool = True,
+    ahead: bool | None = None,
+    reader: TensorReader | None = None,
+) -> Payload:
     """Hand every member to the part that it belongs to.
 
     Args:
-        artifact: the artifact; if `whole` is false, it must stay open while the payload is used.
-        whole: read every member and check its digest now, and not only when it is asked for.
+        artifact: the artifact; it must stay open while the payload is used.
+        whole: whether all of it is wanted.
+        ahead: read every member that has no tensors in the index, and check its digest, now and
+            not only when it is asked for; by default if all of it is wanted.
+        reader: of the tensors, if not one that checks them and gives copies.
 
     Raises:
         Damaged: a member is not what the manifest says; code that no custom object travels in.
     """
+    reader = reader or TensorReader(artifact)
+    ahead = whole if ahead is None else ahead
     members: dict[str, dict[str, str]] = {}
     for member in artifact.manifest.members:
         owner = owner_of(member.path)
@@ -68,9 +80,9 @@ def payload_of(artifact: Artifact, *, whole: bool = True) -> Payload:
         _check_code(part, code)
         inner = {name: build(part_prefix(prefix, name), p) for name, p in part.parts.items()}
         others = {path: full for path, full in own.items() if path not in code}
-        own_members = _Members(artifact, others, whole=whole)
-        codes = _Members(artifact, code, whole=whole)
-        return Payload(part, own_members, inner, codes, whole=whole)
+        own_members = _Members(artifact, others, reader, ahead=ahead)
+        codes = _Members(artifact, code, reader, ahead=ahead)
+        return Payload(part, own_members, inner, codes, whole=whole, reader=reader, prefix=prefix)
 
     return build("", artifact.manifest)
 
@@ -97,6 +109,7 @@ def restore(
         isolated: whether scopes and registries of the process are to be left out.
 
     Raises:
+        Damaged: a member is not what the manifest says.
         Refused: a part asks for what is not allowed.
         MissingCustomObjects: all classes and functions that were not found.
         FrameworkMissing, NotRestorable: as its adapter finds.
@@ -129,7 +142,17 @@ def restore(
         )
         return adapters[payload.part.adapter].adapter.unpack(payload, context)
 
-    return build(payload, options or {})
+    payload.fetch()
+    try:
+        obj = build(payload, options or {})
+    except Exception:
+        payload.settle()  # if the bytes are damaged, that is the cause
+        raise
+    else:
+        payload.settle()
+        return obj
+    finally:
+        payload.stop()
 
 
 def _audited(
@@ -188,16 +211,22 @@ def sources_of(artifact: Artifact) -> dict[str, str]:
 class _Members(Mapping[str, "Buffer"]):
     """Members by their path in a part, read, and their digest checked, now or when used."""
 
-    def __init__(self, artifact: Artifact, paths: Mapping[str, str], *, whole: bool) -> None:
+    def __init__(
+        self, artifact: Artifact, paths: Mapping[str, str], reader: TensorReader, *, ahead: bool
+    ) -> None:
         self._artifact = artifact
         self._paths = paths
+        self._reader = reader
         self._read: dict[str, Buffer] = {}
-        if whole:
-            self._read.update(self.items())
+        for path, full in paths.items():
+            if ahead and full not in reader:
+                self[path]
 
     def __getitem__(self, path: str) -> Buffer:
         if path not in self._read:
-            self._read[path] = self._artifact.read(self._paths[path])
+            full = self._paths[path]
+            self._read[path] = self._artifact.read(full)
+            self._reader.leave_out(full, self._read[path])
         return self._read[path]
 
     def __iter__(self) -> Iterator[str]:

@@ -42,7 +42,7 @@ def verified(artifact: Artifact) -> Verification:
         Damaged, LimitExceeded, Refused: the first fault that was found.
     """
     artifact.check()
-    needs, unaudited = needs_of(payload_of(artifact))
+    needs, unaudited = needs_of(payload_of(artifact, ahead=False))
     return Verification(artifact.manifest, artifact.digest, artifact.source.size, needs, unaudited)
 
 
