@@ -190,8 +190,10 @@ class Registry:
 
 
 def installed() -> Registry:
-    """Give the adapters of this environment; looked up again when a folder of it changes."""
-    return _look_up(tuple((folder, _changed(folder)) for folder in sys.path))
+    """Give the adapters of this environment; looked up again when what is installed changes."""
+    return _look_up(
+        tuple((folder, _distributions(folder, _changed(folder))) for folder in sys.path)
+    )
 
 
 def _changed(folder: str) -> int:
@@ -201,8 +203,19 @@ def _changed(folder: str) -> int:
         return 0
 
 
+@lru_cache(maxsize=256)
+def _distributions(folder: str, _changed: int) -> tuple[tuple[str, int], ...]:
+    """Give what is installed in a folder; models may be saved beside a program all the time."""
+    try:
+        with os.scandir(folder or ".") as entries:
+            found = [one for one in entries if one.name.endswith((".dist-info", ".egg-info"))]
+        return tuple(sorted((one.name, one.stat().st_mtime_ns) for one in found))
+    except OSError:
+        return ()
+
+
 @lru_cache(maxsize=1)
-def _look_up(_folders: tuple[tuple[str, int], ...]) -> Registry:
+def _look_up(_folders: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]) -> Registry:
     points = sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value))
     return Registry(tuple(_load(point) for point in points))
 

@@ -1,10 +1,11 @@
-"""Values of variables as arrays of numpy and back, without a copy wherever the backend allows it."""
+"""Values of variables as arrays of numpy and back, without a copy where the backend allows it."""
 
 from __future__ import annotations
 
 import mmap
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras.framework import require_keras
@@ -28,8 +29,9 @@ def view(variable: Any) -> Any:
     value = getattr(variable, "value", variable)
     value = value() if callable(value) else value  # one of TensorFlow's own
     found = None
+    of_backend = _VIEWS.get(_package(value))
     with suppress(TypeError, ValueError, RuntimeError, AttributeError):
-        found = _VIEWS.get(_package(value), lambda _: None)(value)
+        found = of_backend(value) if of_backend else None
     if found is None:
         found = require_keras().ops.convert_to_numpy(variable)
     return np.ascontiguousarray(found) if found.ndim else found
@@ -57,7 +59,7 @@ def blank(shape: tuple[int, ...], dtype: str) -> Any:
     import numpy as np
 
     with suppress(TypeError, ValueError, OverflowError, OSError):
-        kind = _numpy_dtype(dtype)
+        kind = numpy_dtype(dtype)
         size = int(np.prod(shape, dtype=object)) * kind.itemsize
         if size < _LARGE:
             return _taken(np.zeros(shape, kind))
@@ -76,7 +78,8 @@ def _taken(array: Any) -> Any:
     return None
 
 
-def _numpy_dtype(name: str) -> Any:
+def numpy_dtype(name: str) -> Any:
+    """Give the dtype of numpy for a dtype of Keras'."""
     import ml_dtypes
     import numpy as np
 
@@ -96,17 +99,17 @@ def _from_tensorflow(value: Any) -> Any:
     if words is None:
         return np.asarray(memoryview(tensor))
     plain = np.asarray(memoryview(tensorflow.bitcast(tensor, words)))
-    return plain.view(_numpy_dtype(tensor.dtype.name))
+    return plain.view(numpy_dtype(tensor.dtype.name))
 
 
 def _from_torch(value: Any) -> Any:
     torch = sys.modules["torch"]
     tensor = value.detach().cpu().contiguous()
     name = str(tensor.dtype).rpartition(".")[2]
-    words = _words({"float8_e4m3fn": "float8_e4m3fn", "float8_e5m2": "float8_e5m2"}.get(name, name))
+    words = _words(name)
     if words is None:
         return tensor.numpy()
-    return tensor.view(getattr(torch, words)).numpy().view(_numpy_dtype(name))
+    return tensor.view(getattr(torch, words)).numpy().view(numpy_dtype(name))
 
 
 def _from_jax(value: Any) -> Any:
@@ -124,8 +127,7 @@ _VIEWS: dict[str, Callable[[Any], Any]] = {
 
 
 def _to_tensorflow(array: Any) -> Any:
-    import tensorflow
-
+    tensorflow = import_module("tensorflow")
     words = _words(array.dtype.name)
     plain = array if words is None else array.view(words)
     tensor = tensorflow.experimental.dlpack.from_dlpack(plain.__dlpack__())
@@ -133,8 +135,7 @@ def _to_tensorflow(array: Any) -> Any:
 
 
 def _to_torch(array: Any) -> Any:
-    import torch
-
+    torch = import_module("torch")
     words = _words(array.dtype.name)
     if words is None:
         return torch.from_numpy(array)
@@ -142,9 +143,7 @@ def _to_torch(array: Any) -> Any:
 
 
 def _to_jax(array: Any) -> Any:
-    import jax
-
-    return jax.numpy.asarray(array)
+    return import_module("jax").numpy.asarray(array)
 
 
 _TAKES: dict[str, Callable[[Any], Any]] = {
@@ -157,5 +156,5 @@ _TAKES: dict[str, Callable[[Any], Any]] = {
 def _words(dtype: str) -> str | None:
     """Name the plain dtype whose bytes stand for one that numpy has not."""
     if dtype == "bfloat16" or dtype.startswith("float8"):
-        return _WORDS[_numpy_dtype(dtype).itemsize]
+        return _WORDS[numpy_dtype(dtype).itemsize]
     return None

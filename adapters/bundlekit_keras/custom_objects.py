@@ -11,7 +11,6 @@ the registry has something else under such a name, the process sees it changed f
 
 from __future__ import annotations
 
-import copy
 import itertools
 from contextlib import contextmanager
 from types import FunctionType
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bundlekit_keras import allowlist, exclusive, internals, nodes
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.keras_own import BUILTINS, is_keras_own, keras_function
-from bundlekit_keras.scopes import known
+from bundlekit_keras.scopes import scoped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +39,7 @@ def presented(config: dict[str, Any], context: Context) -> Iterator[dict[str, An
         context: the objects that were found, and what else the caller gave.
     """
     saving = require_keras().saving
-    renamed: dict[str, Any] = copy.deepcopy(config)
+    renamed: dict[str, Any] = nodes.copied(config)
     own = _rename(renamed, context.objects)
     named = _named(config, context.objects)
     scope = {**({} if context.isolated else _around(context)), **named}
@@ -182,7 +181,7 @@ def _named(config: dict[str, Any], objects: Mapping[Need, object]) -> dict[str, 
 
 def _around(context: Context) -> dict[str, object]:
     """Give what a caller has given or opened without need; it never stands for Keras' own."""
-    given = {**known().scoped, **context.custom_objects}
+    given = {**scoped(), **context.custom_objects}
     return {name: obj for name, obj in given.items() if name not in allowlist.allowed().names}
 
 

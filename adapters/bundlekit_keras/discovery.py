@@ -19,7 +19,7 @@ from bundlekit_keras import allowlist, audit, nodes
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.keras_own import BUILTINS, is_keras_own, public_module, stands_for_keras
 from bundlekit_keras.marks import MARK, Marks, number_in, numbers_in_text, unmarked
-from bundlekit_keras.scopes import known
+from bundlekit_keras.scopes import registered, scoped
 from bundlekit_keras.search import Search
 from bundlekit_keras.unwritable import named_only
 
@@ -67,7 +67,9 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
 
     if marks is None:
         search.require_distinct(config)
-    _spell_lambdas(config)
+    marked = marks is not None and bool(marks.objects)
+    if marked:
+        _spell_lambdas(config)
     for place, node in nodes.walk(config):
         number = node.pop(MARK, None)
         if marks and number is not None:
@@ -82,10 +84,10 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
         if isinstance(obj, FunctionType):
             _write_function(node, obj)
         add(obj, nodes.registered_name(node), place)
-    if marks:
+    if marks and marked:
         for place, obj in _written_as_text(config, marks):
             add(obj, require_keras().saving.get_registered_name(obj), place)
-    _clean_texts(config)
+        _clean_texts(config)
     for place, text, obj in _spoken(config, search):
         add(obj, text, place)
     return tuple(
@@ -112,8 +114,7 @@ def _written_as_text(config: object, marks: Marks) -> Iterator[tuple[Place, Any]
 
 def _spoken(config: object, search: Search) -> Iterator[tuple[Place, str, Any]]:
     """Give what is named in plain text: in `compile`, and in classes of the user's that hold it."""
-    registry = known()
-    spoken = {**registry.registered, **registry.scoped}
+    spoken = {**registered(), **scoped()}
     if not spoken:
         return
     for place, text, owner in nodes.owned_texts(config):

@@ -6,15 +6,17 @@ says which variables there are, and a model that has others is no model of this 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bundlekit.adapter import ITEM_SIZES
 from bundlekit.errors import Damaged, NotRestorable, Unwritable
 from bundlekit_keras import (
     adapted,
     attached,
     bijection,
+    buffers,
     flags,
+    indexed,
     internals,
     record,
     running_metrics,
@@ -22,6 +24,7 @@ from bundlekit_keras import (
     stored,
 )
 from bundlekit_keras.framework import require_keras
+from bundlekit_keras.keras_own import is_keras_own
 from bundlekit_keras.record import Array, Record, Variable
 
 if TYPE_CHECKING:
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 
     from bundlekit.adapter import Out, Payload, Signature, Tensor
     from bundlekit_keras.account import Account, Entry
-    from bundlekit_keras.stored import StoredTensor
 
 _KINDS = {"metric": "running metrics", "optimizer": "optimizer", "random": "random states"}
 
@@ -47,6 +49,7 @@ def pack(
     index: Iterable[Tensor],
     *,
     held: Iterable[str] = (),
+    others: tuple[str, ...] = (),
     signature: Signature | None = None,
     without: Collection[str] = (),
 ) -> Kept:
@@ -57,6 +60,7 @@ def pack(
         out: where to.
         index: where Keras' own file has its arrays.
         held: the paths of variables that a file without an index holds.
+        others: the paths of arrays in Keras' own file that no index can list.
         signature: of the model, which metrics are made for.
         without: kinds of variables that are not kept: `optimizer`, `metric`.
 
@@ -93,18 +97,23 @@ def pack(
             if measured and not attached.is_in(place, aside.values())
         },
         layers=flags.of(account),
+        not_indexed=others,
     )
     out.add_json(record.MEMBER, record.plain(found))
     return Kept(found, tuple(_states(account, kept)))
 
 
-def pack_weights(account: Account, out: Out, index: Iterable[Tensor]) -> None:
-    """Write the record of the weights alone."""
+def pack_weights(
+    account: Account, out: Out, index: Iterable[Tensor], *, others: tuple[str, ...] = ()
+) -> None:
+    """Write the record of the weights alone; the arguments are those of `pack`."""
     index = tuple(index)
     stored_paths = {tensor.path for tensor in index}
     weights = [one for path, one in account.entries.items() if path in stored_paths]
     found = Record(
-        variables=tuple(_described(one) for one in weights), arrays=_arrays(account, weights, index)
+        variables=tuple(_described(one) for one in weights),
+        arrays=_arrays(account, weights, index),
+        not_indexed=others,
     )
     out.add_json(record.MEMBER, record.plain(found))
 
@@ -120,32 +129,53 @@ def restore(account: Account, found: Record, payload: Payload, member: str) -> N
 
     Raises:
         NotRestorable: the model has other variables than the record.
-        Damaged: the arrays are not those that the tensor index lists.
+        Damaged: the arrays are not those that were bundled.
     """
     bijection.require_same(account, found, payload)
-    with stored.opened_arrays(payload.read(member), member) as arrays:
-        _require_listed(arrays, payload.part.tensors, member)
-        wanted = {one.path for one in found.variables}
-        groups: dict[str, list[StoredTensor]] = {}
-        for one in arrays.values():
-            groups.setdefault(one.group, []).append(one)
-        for place, own in groups.items():
-            values = {one.key: one.read() for one in own}
+    wanted = {one.path for one in found.variables}
+    groups: dict[str, dict[str, Tensor]] = {}
+    for tensor in payload.part.tensors:
+        if tensor.member == member:
+            place, key = indexed.place_of(tensor.path)
+            groups.setdefault(place, {})[key] = tensor
+    with _not_indexed(found, payload, member) as others:
+        for place in {**groups, **others}:
+            own = groups.get(place, {})
+            paths = {tensor.path for tensor in own.values()}
             owner = account.owners.get(place)
-            if owner is not None and _loads_in_its_own_way(owner):
-                owner.load_own_variables(values)
-            for one in own:
-                if one.path in wanted:
-                    _give(account.entries[one.path], values[one.key])
+            if owner is not None and (place in others or _loads_more(owner, paths <= wanted)):
+                values = {key: indexed.array(payload, tensor) for key, tensor in own.items()}
+                owner.load_own_variables(values | others.get(place, {}))
+            for tensor in own.values():
+                if tensor.path in wanted:
+                    _give(account.entries[tensor.path], indexed.array(payload, tensor))
     restore_rest(account, found, payload)
+
+
+@contextmanager
+def _not_indexed(
+    found: Record, payload: Payload, member: str
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """Give the arrays that no tensor index lists, such as texts, by place and key."""
+    if not found.not_indexed:
+        yield {}
+        return
+    with stored.opened_arrays(payload.read(member), member) as arrays:
+        others: dict[str, dict[str, Any]] = {}
+        for path in found.not_indexed:
+            if path not in arrays:
+                raise Damaged(f"{member} has no {path}, which {record.MEMBER} lists", path=path)
+            place, key = indexed.place_of(path)
+            others.setdefault(place, {})[key] = arrays[path].read()
+        yield others
 
 
 def restore_rest(account: Account, found: Record, payload: Payload) -> None:
     """Give the variables that Keras leaves out their values, and all their flags."""
-    rest = state.unpack(payload)
+    rest = {one.path: one for one in payload.part.tensors if one.member == state.MEMBER}
     for one in found.variables:
         if one.path in rest:
-            _give(account.entries[one.path], rest[one.path])
+            _give(account.entries[one.path], indexed.array(payload, rest[one.path]))
     restore_flags(account, found)
 
 
@@ -156,9 +186,11 @@ def restore_flags(account: Account, found: Record) -> None:
 
 
 def _give(entry: Entry, value: Any) -> None:
-    same = str(value.dtype) == entry.dtype
-    cast = value if same else value.astype(entry.dtype)
-    if not same and (cast != value).any():
+    if str(value.dtype) == entry.dtype:
+        buffers.give(entry.variable, value)
+        return
+    cast = value.astype(entry.dtype)
+    if (cast != value).any():
         raise NotRestorable(
             f"{entry.path} is stored as {value.dtype} {value.ravel()[:4].tolist()}; this backend "
             f"keeps it as {entry.dtype}, which cannot hold that",
@@ -167,41 +199,16 @@ def _give(entry: Entry, value: Any) -> None:
     entry.variable.assign(cast)
 
 
-def _require_listed(
-    arrays: Mapping[str, StoredTensor], tensors: Iterable[Tensor], member: str
-) -> None:
-    """Make sure that a file holds the arrays that the tensor index lists, where it lists them.
+def _loads_more(owner: Any, all_variables: bool) -> bool:
+    """Whether an object may do more than take its arrays.
 
-    Raises:
-        Damaged: naming those that differ.
+    Args:
+        owner: the object.
+        all_variables: whether its arrays are its variables, each as it is.
     """
-    found = {
-        path: (one.dtype, one.shape, one.offset or 0)
-        for path, one in arrays.items()
-        if one.dtype in ITEM_SIZES
-    }
-    listed = {
-        one.path: (one.dtype, one.shape, one.offset) for one in tensors if one.member == member
-    }
-    differing = [path for path in found | listed if found.get(path) != listed.get(path)]
-    if differing:
-        path = differing[0]
-        raise Damaged(
-            f"the tensor index of the manifest and {member} differ in {len(differing)} tensors: "
-            f"{path} is {listed.get(path, 'not listed')} in the index, and "
-            f"{found.get(path, 'not there')} in the file; it was changed after bundlekit wrote it",
-            member=member,
-            paths=tuple(differing),
-        )
-
-
-def _loads_in_its_own_way(owner: Any) -> bool:
-    """Whether an object may do more than take its arrays, in their order."""
-    keras = require_keras()
     own = getattr(type(owner), "load_own_variables", None)
-    plain = (keras.Layer.load_own_variables, keras.optimizers.Optimizer.load_own_variables)
     calibrated = adapted.mode_of(owner) in adapted.CALIBRATED  # which Keras does not load
-    return own is not None and own not in plain and not calibrated
+    return own is not None and not calibrated and not (all_variables and is_keras_own(own))
 
 
 def _require_held(account: Account, index: Iterable[Tensor]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from importlib import metadata
 from typing import Any
 
 from bundlekit.errors import FrameworkMissing
@@ -61,10 +60,14 @@ def environment() -> dict[str, str]:
         "keras": keras.__version__,
         "backend": backend,
         # PyTorch's is a class of its own, and tensorflow-cpu is no distribution "tensorflow".
-        backend: str(importlib.import_module(backend).__version__),
-        "numpy": metadata.version("numpy"),
-        "h5py": metadata.version("h5py"),
+        backend: _version(backend),
+        "numpy": _version("numpy"),
+        "h5py": _version("h5py"),
     }
+
+
+def _version(module: str) -> str:
+    return str(importlib.import_module(module).__version__)
 
 
 def innermost(error: Exception) -> str:

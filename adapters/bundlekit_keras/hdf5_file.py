@@ -9,6 +9,7 @@ variables, and where each array lies is known before anything is written.
 from __future__ import annotations
 
 import mmap
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bundlekit.adapter import ITEM_SIZES, Pieces, Tensor
@@ -42,6 +43,8 @@ class LaidOut(NamedTuple):
     pieces: Pieces
     tensors: tuple[Tensor, ...]
     """Where in it each array lies."""
+    others: tuple[str, ...]
+    """The paths of arrays that no tensor index lists, such as texts: they are in the structure."""
 
 
 def laid_out(groups: Iterable[Group], member: str) -> LaidOut:
@@ -61,7 +64,7 @@ def laid_out(groups: Iterable[Group], member: str) -> LaidOut:
     size = sum(array.nbytes + _ROOM_OF_ARRAY for _, own in arrays for array in own.values())
     memory = _Memory(_ROOM + size)
     try:
-        placed = dict(_written(memory, arrays))
+        written = dict(_written(memory, arrays))
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise Unwritable(
             f"{member} cannot be written: {error}; mend save_own_variables of the class that "
@@ -77,15 +80,18 @@ def laid_out(groups: Iterable[Group], member: str) -> LaidOut:
             offset=offset,
             size=array.nbytes,
         )
-        for path, (offset, array) in placed.items()
+        for path, (offset, array) in written.items()
+        if offset is not None
     )
-    return LaidOut(Pieces(list(memory.around(placed.values()))), tensors)
+    placed = {tensor.offset: written[tensor.path][1] for tensor in tensors if tensor.size}
+    others = tuple(path for path, (offset, _) in written.items() if offset is None)
+    return LaidOut(Pieces(list(memory.around(placed))), tensors, others)
 
 
 def _written(
     memory: _Memory, arrays: Iterable[tuple[Group, Mapping[str, Any]]]
-) -> Iterator[tuple[str, tuple[int, Any]]]:
-    """Let HDF5 write the structure; yield path, offset and array of all that has only a place."""
+) -> Iterator[tuple[str, tuple[int | None, Any]]]:
+    """Let HDF5 write the structure; yield path, offset and array; no offset where it is in it."""
     from h5py import h5d, h5f, h5fd, h5g, h5p, h5s, h5t
 
     access = h5p.create(h5p.FILE_ACCESS)
@@ -122,11 +128,10 @@ def _written(
                 )
                 if array.dtype.name == "bfloat16":
                     _set_text(dataset, b"dtype", "bfloat16")
-                if plain:
-                    offset = dataset.get_offset() or 0
-                    yield stored_path(group.place, key), (offset, array)
-                else:
+                if not plain:
                     dataset.write(h5s.ALL, h5s.ALL, array)
+                offset = (dataset.get_offset() or 0) if plain else None
+                yield stored_path(group.place, key), (offset, array)
     finally:
         made.clear()
         file.close()
@@ -149,12 +154,11 @@ class _Memory:
     """
 
     def __init__(self, room: int) -> None:
-        flags = (
-            {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-        )
-        if hasattr(mmap, "MAP_NORESERVE"):
-            flags["flags"] |= mmap.MAP_NORESERVE
-        self._pages = mmap.mmap(-1, room, **flags)
+        if sys.platform == "win32":
+            self._pages = mmap.mmap(-1, room)
+        else:
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+            self._pages = mmap.mmap(-1, room, flags=flags)
         self._position = 0
         self._end = 0
 
@@ -188,14 +192,13 @@ class _Memory:
     def flush(self) -> None:
         """Do nothing: it is all there."""
 
-    def around(self, placed: Iterable[tuple[int, Any]]) -> Iterator[Any]:
+    def around(self, placed: Mapping[int, Any]) -> Iterator[Any]:
         """Yield the arrays at their offsets, and what was written between them."""
         import numpy as np
 
         position = 0
-        for offset, array in sorted(placed, key=lambda one: (one[0], one[1].nbytes)):
-            if array.nbytes:
-                yield self._pages[position:offset]
-                yield array.reshape(-1).view(np.uint8)
-                position = offset + array.nbytes
+        for offset in sorted(placed):
+            yield self._pages[position:offset]
+            yield placed[offset].reshape(-1).view(np.uint8)
+            position = offset + placed[offset].nbytes
         yield self._pages[position : self._end]

@@ -6,6 +6,7 @@ function or a constant. Nothing here imports Keras or anything that a config nam
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections import Counter
@@ -24,6 +25,7 @@ LAMBDA = "__lambda__"
 FUNCTION = "function"
 _SHARED = "shared_object_id"
 _SHOWN = 100
+_CONTAINERS = (dict, list, tuple)
 _PLAIN_KEY = re.compile(r"[\w\-/:]+")
 
 
@@ -69,11 +71,10 @@ def walk(config: object) -> Iterator[tuple[Place, dict[str, Any]]]:
 def texts(config: object) -> Iterator[tuple[Place, str]]:
     """Yield every string that is no key, with its place, in the order of the config."""
     for place, value in _walk(config):
-        if isinstance(value, dict | list | tuple):
-            inner = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, child in inner:
-                if isinstance(child, str):
-                    yield Place(place, key), child
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, child in inner:
+            if isinstance(child, str):
+                yield Place(place, key), child
 
 
 def owned_texts(config: object) -> Iterator[tuple[Place, str, dict[str, Any] | None]]:
@@ -86,7 +87,7 @@ def owned_texts(config: object) -> Iterator[tuple[Place, str, dict[str, Any] | N
         for key, child in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(child, str):
                 yield Place(place, key), child, owner
-            elif isinstance(child, dict | list | tuple):
+            elif isinstance(child, _CONTAINERS):
                 owners[id(child)] = None if key == "compile_config" else owner
 
 
@@ -103,6 +104,15 @@ def registered_name(node: dict[str, Any]) -> str:
         return str(node["config"])
     found = node.get("registered_name")
     return found if isinstance(found, str) else str(node["class_name"])
+
+
+def copied(config: Any) -> Any:
+    """Give a copy of a config that shares nothing with it."""
+    if isinstance(config, dict):
+        return {key: copied(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [copied(value) for value in config]
+    return copy.deepcopy(config) if isinstance(config, tuple) else config
 
 
 def renumber_shared(config: object) -> None:
@@ -129,11 +139,11 @@ def _walk(config: object) -> Iterator[tuple[Place, Any]]:
     pending: list[tuple[Place | None, str | int, object]] = [(None, "", config)]
     while pending:
         parent, key, value = pending.pop()
-        if not isinstance(value, dict | list | tuple):
+        if not isinstance(value, _CONTAINERS):
             continue
         place = Place(parent, key)
         yield place, value
         inner = value.items() if isinstance(value, dict) else enumerate(value)
-        pending.extend(
-            reversed([(place, k, v) for k, v in inner if isinstance(v, dict | list | tuple)])
-        )
+        children = [(place, k, v) for k, v in inner if isinstance(v, _CONTAINERS)]
+        children.reverse()
+        pending.extend(children)

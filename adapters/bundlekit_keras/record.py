@@ -83,6 +83,8 @@ class Record(_Value, frozen=True, kw_only=True):
     """By the place of each metric: what it measures."""
     layers: dict[str, Layer] = msgspec.field(default_factory=dict)
     """By place."""
+    not_indexed: tuple[str, ...] = ()
+    """The paths of arrays that no tensor index lists, such as texts: they are no numbers."""
 
     def __post_init__(self) -> None:
         paths = [path for one in self.variables for path in (one.path, *one.also)]
@@ -155,8 +157,10 @@ def require_indexed(record: Record, tensors: tuple[Tensor, ...]) -> None:
         Damaged: naming the tensors.
     """
     for place, layer in record.layers.items():
+        if layer.lora is None:
+            continue
         sizes = {size for one in tensors if one.path.startswith(place) for size in one.shape}
-        if layer.lora and layer.lora[0] not in sizes:
+        if layer.lora[0] not in sizes:
             raise Damaged(
                 f"{MEMBER} says that {place} has LoRA weights of rank {layer.lora[0]}, and no "
                 f"tensor of it has that size",

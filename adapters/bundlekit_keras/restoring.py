@@ -13,11 +13,13 @@ from bundlekit_keras import (
     bijection,
     compiling,
     exact,
+    indexed,
+    internals,
     record,
     running_metrics,
-    stored,
 )
 from bundlekit_keras.account import account_of
+from bundlekit_keras.collecting import uncollected
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.keras_file import METADATA
 from bundlekit_keras.parts import compiles, drops_optimizer, keeps_optimizer
@@ -42,11 +44,11 @@ def restored(config: dict[str, Any], payload: Payload, context: Context, member:
         NotRestorable: Keras failed, or the model has other variables than the bundle.
         Damaged: there is no record of variables.
     """
-    with assembly.failing(payload):
+    with assembly.failing(payload), uncollected(), internals.uninitialized() as waiting:
         model, found, account = _rebuilt(config, payload, context)
         exact.restore(account, found, payload, member)
-        with stored.opened(payload.read(member), member) as weights:
-            assembly.load_assets(model, weights, payload)
+        waiting.initialize(without=[account.entries[one.path].variable for one in found.variables])
+        assembly.load_assets(model, indexed.weights(payload, member), payload)
     return model
 
 
@@ -74,7 +76,9 @@ def _rebuilt(
         account = _completed(model, found, payload)
         if "fit" in payload.part.capabilities:
             here = _for_this_backend(compile_config, payload)
-            compiling.compile_for(model, account, here, found.trained, tensors)
+            # What is not restored begins with its initial values.
+            with internals.uninitialized(wanted=compiling.MAIN in found.trained):
+                compiling.compile_for(model, account, here, found.trained, tensors)
 
     wants = compiled if compiles(context.options) else False
     model = assembly.build(config, context, compiled=wants, payload=payload)

@@ -29,9 +29,22 @@ def known() -> Known:
     if saving is None:
         return Known()
     own, others = _scopes(saving.CustomObjectScope)
+    return Known(scoped=own, registered=registered(), elsewhere=others)
+
+
+def scoped() -> dict[str, object]:
+    """Give the objects of this thread's scopes, the inner one's first."""
+    saving: Any = getattr(sys.modules.get("keras"), "saving", None)
+    if saving is None or not _innermost(saving.CustomObjectScope):
+        return {}  # without a look at every object of the process
+    return _scopes(saving.CustomObjectScope)[0]
+
+
+def registered() -> dict[str, object]:
+    """Give the objects of Keras' registry."""
+    saving: Any = getattr(sys.modules.get("keras"), "saving", None)
     with exclusive.altered:
-        registered = dict(saving.get_custom_objects())
-    return Known(scoped=own, registered=registered, elsewhere=others)
+        return {} if saving is None else dict(saving.get_custom_objects())
 
 
 def _scopes(scope_type: Any) -> tuple[dict[str, object], dict[str, object]]:

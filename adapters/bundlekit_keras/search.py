@@ -7,10 +7,9 @@ from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import Unwritable
-from bundlekit_keras import allowlist, nodes
+from bundlekit_keras import allowlist, nodes, scopes
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.keras_own import is_keras_own
-from bundlekit_keras.scopes import known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +38,7 @@ class Search:
         candidates = self._candidates(name, node.get("module"))
         if len(candidates) == 1:
             return candidates[0]
-        known_here = known()
-        for objects in (known_here.scoped, known_here.registered):
+        for objects in (scopes.scoped(), scopes.registered()):
             if registered in objects and not candidates:
                 return objects[registered]
         listed = ", ".join(f"{c.__module__}.{c.__qualname__}" for c in candidates)

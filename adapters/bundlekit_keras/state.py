@@ -10,12 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Tensor
-from bundlekit.errors import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from bundlekit.adapter import Payload
 
 MEMBER = "state.safetensors"
 _LENGTH = 8
@@ -59,39 +56,3 @@ def pack(arrays: Mapping[str, Any]) -> tuple[bytes, tuple[Tensor, ...]]:
             )
         )
     return data, tuple(tensors)
-
-
-def unpack(payload: Payload) -> dict[str, Any]:
-    """Give the arrays by path; none where the payload has no such member.
-
-    Raises:
-        Damaged: what is stored is not safetensors, or other arrays than the tensor index lists.
-    """
-    from safetensors import SafetensorError, deserialize
-
-    indexed = {tensor.path: tensor for tensor in payload.part.tensors if tensor.member == MEMBER}
-    if MEMBER not in payload.paths:
-        return {}
-    try:
-        stored = dict(deserialize(bytes(payload.read(MEMBER))))  # type: ignore[no-untyped-call]
-    except (SafetensorError, ValueError) as error:
-        raise Damaged(f"{MEMBER} is not sound: {error}", member=MEMBER) from error
-    found = {path: (one["dtype"], tuple(one["shape"])) for path, one in stored.items()}
-    expected = {path: (_DTYPES[one.dtype], one.shape) for path, one in indexed.items()}
-    if found != expected:
-        raise Damaged(
-            f"{MEMBER} holds {found}, and the tensor index of the manifest lists {expected}; the "
-            f"file was changed or not written by bundlekit",
-            member=MEMBER,
-            found=found,
-            expected=expected,
-        )
-    return {path: _array(one["data"], indexed[path]) for path, one in stored.items()}
-
-
-def _array(data: bytes, tensor: Tensor) -> Any:
-    import ml_dtypes
-    import numpy as np
-
-    dtype = np.dtype(getattr(ml_dtypes, tensor.dtype, tensor.dtype))
-    return np.frombuffer(data, dtype).reshape(tensor.shape)

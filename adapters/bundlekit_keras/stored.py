@@ -7,14 +7,12 @@ of each layer of the outermost model, by names. *Checkpoint*: TensorFlow's, see 
 
 from __future__ import annotations
 
-import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.adapter import ITEM_SIZES, Tensor
 from bundlekit.errors import Damaged
-from bundlekit_keras import hdf5, record
+from bundlekit_keras import hdf5
 from bundlekit_keras.addresses import VARIABLES, stored_path
 from bundlekit_keras.numbered import natural
 from bundlekit_keras.older_places import modern_places
@@ -22,10 +20,10 @@ from bundlekit_keras.older_places import modern_places
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from bundlekit.adapter import Payload
     from bundlekit.source import Buffer
 
-_NO_WEIGHTS = ("optimizer", "metrics", "_metrics")
+NO_WEIGHTS = ("optimizer", "metrics", "_metrics")
+"""The first steps of places that are no weights'."""
 TOP = "top_level_model_weights"
 
 
@@ -94,22 +92,6 @@ def opened(data: Buffer, what: str) -> Iterator[Stored]:
 
 
 @contextmanager
-def opened_of(payload: Payload, member: str) -> Iterator[Stored]:
-    """Open the weights of a payload, in the order and with the names of its record, if it has one.
-
-    Raises:
-        Damaged: the record is none.
-    """
-    found = record.of(payload)
-    with opened(payload.read(member), member) as file:
-        if found is None:
-            yield file
-        else:
-            trained = found.trained.get("optimizer")
-            yield replace(file, trained=trained).in_order(found.names, found.names)
-
-
-@contextmanager
 def opened_shards(shards: Mapping[str, Buffer]) -> Iterator[Stored]:
     """Open the shards of one model's weights."""
     with ExitStack() as stack:
@@ -127,23 +109,6 @@ def opened_arrays(data: Buffer, what: str) -> Iterator[dict[str, StoredTensor]]:
         with hdf5.parsing(what):
             found = _arrays(file, what)
         yield {one.path: one for one in found}
-
-
-def index(data: Buffer, member: str) -> tuple[Tensor, ...]:
-    """Tell where in a file of weights by structure each array lies."""
-    with opened_arrays(data, member) as found:
-        return tuple(
-            Tensor(
-                path=one.path,
-                member=member,
-                dtype=one.dtype,
-                shape=one.shape,
-                offset=one.offset or 0,
-                size=math.prod(one.shape) * ITEM_SIZES[one.dtype],
-            )
-            for one in found.values()
-            if one.dtype in ITEM_SIZES
-        )
 
 
 def _arrays(file: Any, what: str) -> Iterator[StoredTensor]:
@@ -178,7 +143,7 @@ def _structural(files: list[Any], what: str) -> Stored:
     modern = modern_places(places)
     tensors = [replace(one, group=modern[one.group]) for one in ordered]
     optimizer = tuple(one for one in tensors if _first(one.group) == "optimizer")
-    weights = tuple(one for one in tensors if _first(one.group) not in _NO_WEIGHTS)
+    weights = tuple(one for one in tensors if _first(one.group) not in NO_WEIGHTS)
     return Stored(
         by_layer=False,
         weights=weights,

@@ -37,6 +37,7 @@ from bundlekit_keras import (
     exclusive,
     fidelity,
     hdf5,
+    indexed,
     keras_file,
     loading,
     older_places,
@@ -135,7 +136,14 @@ class KerasAdapter:
             out.add(path, data)
         signature = signature_of(obj, predicted)
         left_out = fidelity.kinds_left_out(obj, optimizer=optimizer)
-        kept = exact.pack(account, out, file.tensors, signature=signature, without=left_out)
+        kept = exact.pack(
+            account,
+            out,
+            file.tensors,
+            others=file.others,
+            signature=signature,
+            without=left_out,
+        )
         writing.add_config(out, made.config, obj)
         return Description(
             kind="model",
@@ -153,7 +161,8 @@ class KerasAdapter:
         """Name what the config takes from outside Keras, whatever the manifest says of it."""
         if WEIGHTS not in payload.paths:
             payload.read(WEIGHTS)
-        if payload.whole:
+        listed = record.of(payload)
+        if listed is None and payload.whole:
             with hdf5.opened(payload.read(WEIGHTS), WEIGHTS):
                 pass  # it is plain: Keras and tf_keras follow links
         for path in payload.paths:
@@ -162,7 +171,6 @@ class KerasAdapter:
         found = _route(payload)
         defaults.check(payload.json(METADATA))
         probe.audit(payload, found)
-        listed = record.of(payload)
         if listed is not None:
             record.require_indexed(listed, payload.part.tensors)
         return found.needs(payload.part, CONFIG)
@@ -200,7 +208,7 @@ class KerasAdapter:
         loading.require_target(context.options)
         wanted = probe.is_wanted(payload, context.options)
         if "into" in context.options:
-            with stored_weights.opened_of(payload, WEIGHTS) as stored:
+            with indexed.opened(payload, WEIGHTS) as stored:
                 kind = optimizer_kind(found.config)
                 return loading.load_into(
                     replace(stored, optimizer_kind=kind),

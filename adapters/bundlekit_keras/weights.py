@@ -13,7 +13,16 @@ from bundlekit_tensorflow import keras_2
 
 from bundlekit.adapter import Adopted, Context, Description, Foreign, Need, Out, Payload
 from bundlekit.errors import Damaged, NotBuilt
-from bundlekit_keras import checkpoint, exact, loading, record, stored, weights_file, writing
+from bundlekit_keras import (
+    checkpoint,
+    exact,
+    indexed,
+    loading,
+    record,
+    stored,
+    weights_file,
+    writing,
+)
 from bundlekit_keras.account import account_of
 from bundlekit_keras.framework import environment
 from bundlekit_keras.keras_file import WEIGHTS
@@ -62,7 +71,7 @@ class WeightsAdapter:
         account = account_of(obj)
         file = writing.weights(account, without=weights_file.apart(account), empty=False)
         out.add(WEIGHTS, file.pieces, tensors=file.tensors)
-        exact.pack_weights(account, out, file.tensors)
+        exact.pack_weights(account, out, file.tensors, others=file.others)
         return Description(
             kind="weights",
             name=obj.name,
@@ -133,7 +142,7 @@ def _pack_tf_keras(model: Any, out: Out) -> Description:
 def _opened(payload: Payload) -> Iterator[stored.Stored]:
     paths = set(payload.paths)
     if paths - {record.MEMBER} == {WEIGHTS}:
-        with stored.opened_of(payload, WEIGHTS) as found:
+        with indexed.opened(payload, WEIGHTS) as found:
             yield found
     elif weights_file.MAP in paths:
         with weights_file.opened_shards(payload) as found:

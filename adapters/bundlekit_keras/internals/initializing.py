@@ -44,19 +44,21 @@ class Waiting:
 
 
 @contextmanager
-def uninitialized() -> Iterator[Waiting]:
+def uninitialized(*, wanted: bool = True) -> Iterator[Waiting]:
     """Let variables that this thread makes hold zeros, which take no memory until they are written.
 
     Whoever uses this gives each its value, or lets it have its initial one. Without these internals
     they have it from the start.
+
+    Args:
+        wanted: if false, they have it from the start, although they would not around this.
     """
     with _hooks.installed() as available:
-        if not available:
-            yield Waiting({})
-            return
-        before, _building.waiting = _building.waiting, {}
+        before = _building.waiting
+        waiting: dict[int, tuple[Any, Callable[..., Any]]] = {} if before is None else before
+        _building.waiting = waiting if available and wanted else None
         try:
-            yield Waiting(_building.waiting)
+            yield Waiting(waiting)
         finally:
             _building.waiting = before
 

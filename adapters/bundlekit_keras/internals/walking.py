@@ -9,6 +9,7 @@ which ones to leave out, and asks every object for all names that its class has.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, WrapperDescriptorType
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,13 @@ _CONTAINERS = ("Sequential", "Functional")
 
 class _Walking(threading.local):
     found: list[tuple[str, Any]] | None = None
-    left_out: dict[str, frozenset[str]]
     of_class: dict[tuple[type, str], frozenset[str]]
 
 
 _walking = _Walking()
+_left_out: dict[str, frozenset[str]] = {}
+"""The attributes that Keras leaves out, by the kind of object; it makes one to find out."""
+_of_keras: dict[tuple[type, str], frozenset[str]] = {}
 
 
 def walked(obj: Any) -> list[tuple[str, Any]] | None:
@@ -49,7 +52,7 @@ def walked(obj: Any) -> list[tuple[str, Any]] | None:
             return None
         from keras.src.saving import saving_lib
 
-        _walking.found, _walking.left_out, _walking.of_class = [], {}, {}
+        _walking.found, _walking.of_class = [], {}
         try:
             saving_lib._save_state(obj, None, None, "", set())
             return _walking.found
@@ -79,25 +82,23 @@ def _found() -> list[Hook] | None:
         save(saveable, weights, assets, inner_path, visited)
 
     def attributes(saveable: Any) -> Iterator[tuple[str, Any]]:
-        plain = type(saveable).__dir__ is object.__dir__ and hasattr(saveable, "_obj_type")
+        lists_itself: Any = type(saveable).__dir__  # which a class may do in a way of its own
+        plain = lists_itself is object.__dir__ and hasattr(saveable, "_obj_type")
         if _walking.found is None or not plain:
             yield from walk(saveable)
             return
         kind = saveable._obj_type()
-        if kind not in _walking.left_out:
-            _walking.left_out[kind] = frozenset(left_out(kind))
-        skipped = _walking.left_out[kind]
+        if kind not in _left_out:
+            _left_out[kind] = frozenset(left_out(kind))
+        skipped = _left_out[kind]
         if kind in _CONTAINERS:
             yield "layers", saveable.layers
         names = _of_class(type(saveable), kind) | (vars(saveable).keys() - skipped)
         for name in sorted(names, key=_rank):
             if name.startswith("__"):
                 continue
-            try:
-                value = getattr(saveable, name)
-            except Exception:  # as Keras does: whatever a property raises
-                continue
-            yield name, value
+            with suppress(Exception):  # as Keras does: whatever a property raises
+                yield name, getattr(saveable, name)
 
     return [(saving_lib, "_save_state", saved), (saving_lib, "_walk_saveable", attributes)]
 
@@ -107,17 +108,19 @@ _hooks = Hooks(_found)
 
 def _of_class(cls: type, kind: str) -> frozenset[str]:
     """Give the names that a class has, without those that Keras leaves out, and its methods."""
+    # A class of the user's may be given attributes at any time.
+    known = _of_keras if cls.__module__.startswith("keras.") else _walking.of_class
     key = (cls, kind)
-    if key not in _walking.of_class:
+    if key not in known:
         held: dict[str, Any] = {}
         for base in reversed(cls.__mro__):
             held.update(vars(base))
-        _walking.of_class[key] = frozenset(
+        known[key] = frozenset(
             name
             for name, value in held.items()
-            if name not in _walking.left_out[kind] and not isinstance(value, _CALLABLE)
+            if name not in _left_out[kind] and not isinstance(value, _CALLABLE)
         )
-    return _walking.of_class[key]
+    return known[key]
 
 
 def _rank(name: str) -> str:
