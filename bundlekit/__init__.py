@@ -38,6 +38,7 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `member_names`: which names are one file on every system.
 * `source`: bytes and files as one thing that ranges are read from.
 * `atomic`: files that are there whole or not at all.
+* `progress`: how far the work is, for whoever wants to know.
 * `strict_json`: JSON in one spelling, read strictly.
 * `options`: an option that nobody knows is an error.
 * `load_report`: what became of each weight that was loaded into a model.

@@ -19,6 +19,7 @@ from bundlekit.bundle_type import Bundle
 from bundlekit.errors import TargetUnusable, UnknownOption
 from bundlekit.options import require_known
 from bundlekit.packing import pack, require_plain
+from bundlekit.progress import Progress, require_report
 from bundlekit.reading import reader_of, require_reading
 from bundlekit.rebuilding import is_wanted, require_rebuilt
 from bundlekit.resolution import require_objects, resolve
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from bundlekit.adapter import Payload
     from bundlekit.manifest import Manifest
     from bundlekit.packing import Packed
+    from bundlekit.progress import Report
     from bundlekit.source import Buffer, Readable, Source
 
 
@@ -47,6 +49,7 @@ def bundle(
     metadata: Mapping[str, Any] | None = None,
     code: str = "auto",
     check: str = "config",
+    progress: Report | None = None,
     **options: object,
 ) -> Bundle:
     """Turn a live object into one self-contained artifact; the object is not changed.
@@ -65,6 +68,8 @@ def bundle(
         check: what is tried before anything is written. `config`: that configs can be read back,
             from signatures, without building. `rebuild`: the object is rebuilt from what will be
             stored, with nothing but what it needs, and compared.
+        progress: called with the bytes that are done and the bytes in all, about ten times a second
+            at most and once at the end, from one thread at a time. An error of it ends the work.
         **options: of the adapter.
 
     Raises:
@@ -79,7 +84,16 @@ def bundle(
         >>> bundled.save("model.bundle")  # doctest: +SKIP
     """
     return Bundle(
-        dumps(obj, adapter, name=name, metadata=metadata, code=code, check=check, **options)
+        dumps(
+            obj,
+            adapter,
+            name=name,
+            metadata=metadata,
+            code=code,
+            check=check,
+            progress=progress,
+            **options,
+        )
     )
 
 
@@ -91,6 +105,7 @@ def dumps(
     metadata: Mapping[str, Any] | None = None,
     code: str = "auto",
     check: str = "config",
+    progress: Report | None = None,
     **options: object,
 ) -> bytes:
     """Turn a live object into the bytes of an artifact; see `bundle`.
@@ -99,8 +114,9 @@ def dumps(
         >>> data = bundlekit.dumps(model)  # doctest: +SKIP
     """
     plain = require_plain(name, metadata)
+    require_report(progress)
     packed = _pack(obj, adapter, check, name=name, code=code, options=options)
-    return packed.build(plain)
+    return packed.build(plain, progress)
 
 
 def dump(
@@ -113,6 +129,7 @@ def dump(
     metadata: Mapping[str, Any] | None = None,
     code: str = "auto",
     check: str = "config",
+    progress: Report | None = None,
     **options: object,
 ) -> str:
     """Write a live object's artifact to a file, whole or not at all; see `bundle`.
@@ -126,6 +143,7 @@ def dump(
         metadata: any JSON of yours.
         code: how classes and functions of yours travel.
         check: what is tried before anything is written.
+        progress: told how far it is; an error of it leaves no file.
         **options: of the adapter.
 
     Returns:
@@ -140,6 +158,7 @@ def dump(
         >>> bundlekit.dump(model, "model.bundle")  # doctest: +SKIP
     """
     plain = require_plain(name, metadata)
+    require_report(progress)
     if isinstance(target, str | os.PathLike):
         require_writable(target, overwrite=overwrite)
     elif not _is_binary_file(target):
@@ -148,9 +167,9 @@ def dump(
         )
     packed = _pack(obj, adapter, check, "overwrite", name=name, code=code, options=options)
     if not isinstance(target, str | os.PathLike):
-        return packed.write(target, plain).digest
+        return packed.write(target, plain, progress).digest
     with replacing(target, overwrite=overwrite) as file:
-        return packed.write(file, plain).digest
+        return packed.write(file, plain, progress).digest
 
 
 def unbundle(
@@ -160,6 +179,7 @@ def unbundle(
     trust: Trust | Iterable[str] | None = None,
     verify: str = "full",
     alias: bool = False,
+    progress: Report | None = None,
     **options: object,
 ) -> Any:
     """Turn an artifact back into the object, in any process.
@@ -188,6 +208,9 @@ def unbundle(
             memory over as it is. What is written to them never reaches the file; but the file must
             not be changed or cut short as long as the object lives, or the object changes with
             it, or the process dies. It takes a path, or a file on a disk.
+        progress: called with the bytes that are read and checked and the bytes in all, about ten
+            times a second at most and once at the end, from one thread at a time. An error of it
+            ends the work.
         **options: of the adapter.
 
     Raises:
@@ -206,10 +229,15 @@ def unbundle(
     """
     trusted, given = Trust.of(trust), require_objects(custom_objects)
     require_reading(verify, alias)
+    require_report(progress)
     with _opened(source) as found:
         artifact = Artifact(found)
         reader = reader_of(artifact, verify, alias=alias)
-        return _restored(artifact, reader, given, trusted, options)[0]
+        counted = Progress(progress, artifact.size)
+        artifact.advance = counted.advance
+        obj, _, _ = _restored(artifact, reader, given, trusted, options)
+        counted.finish()
+        return obj
 
 
 def load(
@@ -219,6 +247,7 @@ def load(
     trust: Trust | Iterable[str] | None = None,
     verify: str = "full",
     alias: bool = False,
+    progress: Report | None = None,
     **options: object,
 ) -> Any:
     """Read an artifact from a file; the same as `unbundle`, under the name that pairs with `dump`.
@@ -232,6 +261,7 @@ def load(
         trust=trust,
         verify=verify,
         alias=alias,
+        progress=progress,
         **options,
     )
 
@@ -242,6 +272,7 @@ def loads(
     custom_objects: Mapping[str, object] | None = None,
     trust: Trust | Iterable[str] | None = None,
     verify: str = "full",
+    progress: Report | None = None,
     **options: object,
 ) -> Any:
     """Read an artifact from bytes; the same as `unbundle`, under the name that pairs with `dumps`.
@@ -255,6 +286,7 @@ def loads(
         trust=trust,
         verify=verify,
         alias=False,
+        progress=progress,
         **options,
     )
 
@@ -279,20 +311,25 @@ def inspect(source: Bundle | Readable) -> Manifest:
 def verify(
     source: Bundle | Readable,
     *,
+    deep: bool = False,
     probe: bool = False,
     custom_objects: Mapping[str, object] | None = None,
     trust: Trust | Iterable[str] | None = None,
+    progress: Report | None = None,
 ) -> Verification:
     """Check everything that can be checked without a framework; see `Verification`.
 
-    Layout, manifest, every member's sha256 and then its CRC-32, which other tools go by, and
-    the adapters' audit of the raw members. Nothing is built, unless `probe` is asked for.
+    Layout, manifest, in one pass every member's sha256 and its CRC-32, which other tools go by,
+    and the adapters' audit of the raw members. Nothing is built, unless `probe` is asked for.
 
     Args:
         source: a `Bundle`, bytes, a path, or a binary file, seekable or not.
+        deep: compare the tensor index, which restoring goes by, with what the format of the members
+            itself says of where its arrays lie; by those adapters that can.
         probe: restore the object as well, and let it repeat the prediction that is stored with it.
         custom_objects: as for `unbundle`; to restore it.
         trust: as for `unbundle`; to restore it.
+        progress: as for `unbundle`.
 
     Raises:
         NotABundle, Damaged, LimitExceeded, TooNew, Refused: the first fault that was found.
@@ -313,13 +350,18 @@ def verify(
             "probe=True",
             option="trust" if custom_objects is None else "custom_objects",
         )
+    require_report(progress)
     with _opened(source) as found:
         artifact = Artifact(found)
-        checked = verified(artifact)
-        if not probe:
-            return checked
-        obj, payload, chosen = _restored(artifact, TensorReader(artifact), given, trusted, {})
-        return replace(checked, probe=probed(obj, payload, chosen))
+        counted = Progress(progress, artifact.size * (2 if probe else 1))
+        artifact.advance = counted.advance
+        checked = verified(artifact, deep=deep)
+        if probe:
+            reader = TensorReader(artifact)
+            obj, payload, chosen = _restored(artifact, reader, given, trusted, {})
+            checked = replace(checked, probe=probed(obj, payload, chosen))
+        counted.finish()
+        return checked
 
 
 def _restored(
@@ -332,7 +374,7 @@ def _restored(
     """Restore the object; give what it was restored from, and by which adapter, as well."""
     adapters = adapters_of(artifact.manifest, artifact.manifest.environment)
     own = adapters[artifact.manifest.adapter]
-    general = ("custom_objects", "trust", "verify", "alias")
+    general = ("custom_objects", "trust", "verify", "alias", "progress")
     require_known(options, adapter=own.name, own=own.adapter.unpack_options, general=general)
     # Who wants a part of it, or has some of it already, does not want to read the rest.
     whole = not {"parts", "into"} & options.keys()
@@ -357,7 +399,7 @@ def _pack(
     **given: Any,
 ) -> Packed:
     rebuild = is_wanted(check)
-    known = ("name", "metadata", "code", "check", *general)
+    known = ("name", "metadata", "code", "check", "progress", *general)
     packed = pack(obj, adapter, options=options, general=known, **given)
     if rebuild:
         require_rebuilt(obj, packed)

@@ -78,6 +78,13 @@ class Installed(Record):
         requires = getattr(self.adapter, "requires", None)
         return requires(payload) if requires else ()
 
+    def deep(self, payload: Payload) -> bool:
+        """Compare the tensor index with the members themselves; tell whether there is a way to."""
+        deep: Callable[[Payload], None] | None = getattr(self.adapter, "deep", None)
+        if deep is not None:
+            deep(payload)
+        return deep is not None
+
 
 @dataclass(frozen=True)
 class Broken(Record):

@@ -197,7 +197,7 @@ class Context:
 class Adapter(Protocol):
     """One representation of one family of objects.
 
-    Five more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
+    Six more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
     or a registry of the user's classes, tells what is in them and imports nothing.
     `needed(self, needs, options)` gives those of the audited needs that `unpack` takes with these
     options, as a tuple.
@@ -209,6 +209,8 @@ class Adapter(Protocol):
     writer, the caller is told.
     `probe(self, obj: Any, payload: Payload) -> Probed` asks an object that `unpack` gave what was
     asked when it was bundled, and raises `ProbeFailed` where the answer is another one.
+    `deep(self, payload: Payload) -> None` compares the tensor index with what the format of the
+    members itself says of where its arrays lie, and raises `Damaged` where they differ.
 
     And it may say of itself, for people: `members`, what it writes; `gives`, what comes back;
     `keeps` and `loses`, what that has of the object and what it has not.

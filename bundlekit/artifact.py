@@ -21,12 +21,14 @@ from bundlekit.manifest import MAX_MANIFEST_SIZE, Manifest, Member
 from bundlekit.member_names import check_paths
 from bundlekit.memory import allocate
 from bundlekit.pieces import Pieces
+from bundlekit.progress import Progress
 from bundlekit.scratch import Scratch
 from bundlekit.sink import FileSink, MemorySink, Sink, is_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from bundlekit.progress import Report
     from bundlekit.source import Buffer, Source
 
 
@@ -64,6 +66,10 @@ class Artifact:
         self._entries = {path: e for path, e in self._all.items() if path != layout.MANIFEST}
         self._members = {member.path: member for member in self.manifest.members}
         self._check_members()
+        self.size = sum(member.size for member in self.manifest.members)
+        """Bytes of all members."""
+        self.advance: Callable[[int], None] = Progress().advance
+        """Called with the number of bytes of members that were read and checked."""
 
     def _check_members(self) -> None:
         listed = {member.path: member.size for member in self.manifest.members}
@@ -109,6 +115,7 @@ class Artifact:
                 if held is None:
                     self.source.read_into(entry.data + start, view)
                 self.require_digest(path, index, hashlib.sha256(view).hexdigest())
+            self.advance(end - start)
 
         jobs = [(index, *part) for index, part in enumerate(digests.ranges(entry.size))]
         with Jobs(lambda job: check(*job), jobs) as work:
@@ -160,6 +167,7 @@ class Artifact:
                     crc = zlib.crc32(view, crc)
             if entry.path != layout.MANIFEST:
                 self.require_digest(entry.path, index, sha256.hexdigest())
+                self.advance(end - start)
             return crc
 
         jobs = [
@@ -206,6 +214,7 @@ def write(
     file: IO[bytes],
     contents: Mapping[str, Content],
     describe: Callable[[tuple[Member, ...]], Manifest],
+    report: Report | None = None,
 ) -> Manifest:
     """Write an artifact from its members and from what describes them.
 
@@ -216,6 +225,7 @@ def write(
         file: written from where it stands; it need not be seekable.
         contents: the members by path.
         describe: makes the manifest, once the members' digests are known.
+        report: told of the bytes of members that are done, and of those in all.
 
     Raises:
         Unwritable: a member's name, or the number of members, is not one of the format.
@@ -223,19 +233,21 @@ def write(
     """
     if is_file(file):
         plan = _planned(contents)
-        return _fill(FileSink(file, _largest(plan)), plan, describe)
-    data, manifest = build(contents, describe)
+        return _fill(FileSink(file, _largest(plan)), plan, describe, report)
+    data, manifest = build(contents, describe, report)
     _put(file, data)
     return manifest
 
 
 def build(
-    contents: Mapping[str, Content], describe: Callable[[tuple[Member, ...]], Manifest]
+    contents: Mapping[str, Content],
+    describe: Callable[[tuple[Member, ...]], Manifest],
+    report: Report | None = None,
 ) -> tuple[bytes, Manifest]:
     """Make an artifact in memory, with one copy of the members; see `write`."""
     plan = _planned(contents)
     sink = MemorySink(plan[-1][0].end if plan else 0)
-    manifest = _fill(sink, plan, describe)
+    manifest = _fill(sink, plan, describe, report)
     return sink.value(), manifest
 
 
@@ -262,7 +274,15 @@ def _largest(plan: _Plan) -> int:
     return min(max((entry.size for entry, _ in plan), default=0), digests.CHUNK_SIZE)
 
 
-def _fill(sink: Sink, plan: _Plan, describe: Callable[[tuple[Member, ...]], Manifest]) -> Manifest:
+def _fill(
+    sink: Sink,
+    plan: _Plan,
+    describe: Callable[[tuple[Member, ...]], Manifest],
+    report: Report | None,
+) -> Manifest:
+    size = sum(entry.size for entry, _ in plan)
+    progress = Progress(report, size)
+
     def put(entry: layout.Entry, pieces: Pieces, start: int, end: int) -> tuple[str, int]:
         sha256, crc = hashlib.sha256(), 0
         for first in range(start, end, digests.CHUNK_SIZE):
@@ -271,13 +291,14 @@ def _fill(sink: Sink, plan: _Plan, describe: Callable[[tuple[Member, ...]], Mani
                 pieces.copy(first, last, room)
                 sha256.update(room)
                 crc = zlib.crc32(room, crc)
+            progress.advance(last - first)
         return sha256.hexdigest(), crc
 
     jobs = [(entry, pieces, *part) for entry, pieces in plan for part in digests.ranges(entry.size)]
     found: dict[str, list[str]] = {entry.path: [] for entry, _ in plan}
     checksums = dict.fromkeys(found, 0)
     with Jobs(lambda job: put(*job), jobs) as work:
-        work.start(sum(entry.size for entry, _ in plan))
+        work.start(size)
         for (entry, _, start, end), (digest, crc) in zip(jobs, work.results(), strict=True):
             found[entry.path].append(digest)
             checksums[entry.path] = combined(checksums[entry.path], crc, end - start)
@@ -291,6 +312,7 @@ def _fill(sink: Sink, plan: _Plan, describe: Callable[[tuple[Member, ...]], Mani
         members.append(Member(path=entry.path, size=entry.size, sha256=sha256, chunks=chunks))
     manifest = describe(tuple(sorted(members, key=lambda member: member.path)))
     _end(sink, entries, _readable(manifest))
+    progress.finish()
     return manifest
 
 

@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SUFFIX = ".bundlekit-tmp"
+
+_PAUSE = 0.05
+"""Seconds. What is written faster than this is synced once, at the end."""
 
 if sys.platform == "win32":
 
@@ -60,7 +64,8 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
     done = False
     try:
         with file:
-            yield file
+            with _written_back(file.fileno()):
+                yield file
             file.flush()
             if mode is not None:
                 temporary.chmod(mode)
@@ -80,6 +85,33 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+@contextmanager
+def _written_back(descriptor: int) -> Iterator[None]:
+    """Let the disk begin while the rest is written, so that the last sync has little left."""
+    errors: list[OSError] = []
+    done = threading.Event()
+
+    def sync() -> None:
+        while not done.wait(_PAUSE) and not errors:
+            try:
+                os.fdatasync(descriptor)
+            except OSError as error:  # the system tells of it once, and not at the last sync
+                errors.append(error)
+
+    thread = threading.Thread(target=sync, name="bundlekit-sync")
+    try:
+        if hasattr(os, "fdatasync"):
+            with suppress(RuntimeError):  # there can be no more threads
+                thread.start()
+        yield
+    finally:
+        done.set()
+        if thread.ident is not None:
+            thread.join()
+    if errors:
+        raise errors[0]
 
 
 def require_writable(target: str | os.PathLike[str], *, overwrite: bool) -> None:

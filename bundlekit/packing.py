@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bundlekit.manifest import Member
     from bundlekit.need import Need
     from bundlekit.pieces import Pieces
+    from bundlekit.progress import Report
     from bundlekit.source import Buffer
     from bundlekit.tensor_index import Tensor
 
@@ -42,13 +43,15 @@ class Packed:
     objects: Mapping[Need, object]
     """The live classes and functions that it takes."""
 
-    def write(self, file: IO[bytes], metadata: Mapping[str, Any]) -> Manifest:
+    def write(
+        self, file: IO[bytes], metadata: Mapping[str, Any], report: Report | None = None
+    ) -> Manifest:
         """Write the artifact."""
-        return artifact.write(file, self.contents, self._describe(metadata))
+        return artifact.write(file, self.contents, self._describe(metadata), report)
 
-    def build(self, metadata: Mapping[str, Any]) -> bytes:
+    def build(self, metadata: Mapping[str, Any], report: Report | None = None) -> bytes:
         """Make the artifact in memory."""
-        return artifact.build(self.contents, self._describe(metadata))[0]
+        return artifact.build(self.contents, self._describe(metadata), report)[0]
 
     def _describe(self, metadata: Mapping[str, Any]) -> Callable[[tuple[Member, ...]], Manifest]:
         part = self.payload.part

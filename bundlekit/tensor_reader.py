@@ -176,6 +176,7 @@ class TensorReader:
             start = self._shift + self._artifact.entry(part.member).data
             view = self._mapping[start + part.start : start + part.end]
             self._require(part, hashlib.sha256(view))
+        self._artifact.advance(part.end - part.start)
         return True
 
     def _read_to(self, wanted: Sequence[_Stored], part: _Range) -> None:

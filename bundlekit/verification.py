@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bundlekit._registry import installed
 from bundlekit.errors import UnknownOption
 from bundlekit.unpacking import needs_of, payload_of
 
@@ -31,19 +32,39 @@ class Verification:
     """The classes and functions that restoring it takes."""
     unaudited: tuple[str, ...]
     """Adapters that the artifact names and this environment cannot ask."""
+    compared: tuple[str, ...] = ()
+    """With `deep`, the adapters that compared their tensor index with their members."""
     probe: Probed | None = None
     """What came of the stored prediction; `None` where it was not asked for."""
 
 
-def verified(artifact: Artifact) -> Verification:
+def verified(artifact: Artifact, *, deep: bool = False) -> Verification:
     """Check every digest and checksum, and let the adapters audit the raw members.
+
+    Args:
+        artifact: the artifact.
+        deep: let them also compare the tensor index with the members.
 
     Raises:
         Damaged, LimitExceeded, Refused: the first fault that was found.
     """
     artifact.check()
-    needs, unaudited = needs_of(payload_of(artifact, ahead=False))
-    return Verification(artifact.manifest, artifact.digest, artifact.source.size, needs, unaudited)
+    payload = payload_of(artifact, ahead=False)
+    needs, unaudited = needs_of(payload)
+    compared = _compared(payload, unaudited) if deep else ()
+    return Verification(
+        artifact.manifest, artifact.digest, artifact.source.size, needs, unaudited, compared
+    )
+
+
+def _compared(payload: Payload, unaudited: tuple[str, ...]) -> tuple[str, ...]:
+    usable = {record.name: record for record in installed().usable if record.name not in unaudited}
+    names = [
+        inner.part.adapter
+        for inner in payload.walk()
+        if inner.part.adapter in usable and usable[inner.part.adapter].deep(inner)
+    ]
+    return tuple(dict.fromkeys(names))
 
 
 def probed(obj: Any, payload: Payload, chosen: Installed) -> Probed:

@@ -35,6 +35,7 @@ def command(
     and bundled again, which takes its framework, and trust in what it needs.
     """
     import bundlekit
+    from bundlekit.cli.bar import bar
 
     bundle = bundlekit.adopt(source)
     lost: tuple[Loss, ...] = ()
@@ -42,12 +43,14 @@ def command(
         manifest = bundle.manifest
         _require_sense(manifest, adapter)
         lost = manifest.losses
-        obj = bundlekit.unbundle(
-            bundle, trust=bundlekit.Trust(imports=trust, code=trust_code, ops=trust_op)
-        )
-        bundle = bundlekit.bundle(
-            obj, adapter, name=manifest.name, metadata={**manifest.metadata, **_origin(bundle)}
-        )
+        allowed = bundlekit.Trust(imports=trust, code=trust_code, ops=trust_op)
+        metadata = {**manifest.metadata, **_origin(bundle)}
+        with bar("restoring") as progress:
+            obj = bundlekit.unbundle(bundle, trust=allowed, progress=progress)
+        with bar("bundling") as progress:
+            bundle = bundlekit.bundle(
+                obj, adapter, name=manifest.name, metadata=metadata, progress=progress
+            )
     bundle.save(output, overwrite=overwrite)
     click.echo(f"{output}: {bundle!r}")
     for loss in (*lost, *bundle.manifest.losses):

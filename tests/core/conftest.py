@@ -79,6 +79,55 @@ ACME_POINTS = {
 }
 
 
+ARRAYS = """
+class ArraysAdapter:
+    name = "arrays"
+    version = 1
+    reads = (1,)
+    types = ("collections.UserDict",)
+    default = True
+    deterministic = True
+    pack_options = ()
+    unpack_options = ("parts", "into", "fail")
+
+    def pack(self, obj, out, options):
+        from bundlekit.adapter import Description, Pieces, Tensor
+
+        index, buffers, offset = [], [b"head"], 4
+        for name, value in obj.items():
+            fill = -offset % 64
+            buffers += [bytes(fill), value, b"|"]
+            offset += fill
+            index.append(Tensor(path=name, member="arrays.bin", dtype="uint8",
+                                shape=(len(value),), offset=offset, size=len(value)))
+            offset += len(value) + 1
+        out.add("arrays.bin", Pieces(buffers), tensors=index)
+        out.add_json("names.json", list(obj))
+        return Description(kind="arrays")
+
+    def audit(self, payload):
+        payload.json("names.json")
+        return ()
+
+    def unpack(self, payload, context):
+        from collections import UserDict
+
+        names = context.options.get("parts", payload.json("names.json"))
+        found = UserDict({name: payload.tensor(name) for name in names})
+        if context.options.get("fail"):
+            raise ValueError("the framework has failed")
+        return found
+
+    def deep(self, payload):
+        from bundlekit.errors import Damaged
+
+        data = payload.read("arrays.bin")
+        for one in payload.part.tensors:
+            if data[one.offset + one.size] != ord("|"):
+                raise Damaged(f"{one.path} does not end where the index says")
+"""
+
+
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     """Give a function that installs a distribution with entry points and one module."""
@@ -111,6 +160,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 def acme(install: Callable[..., Path]) -> Path:
     """Install the distribution acme-bundle, which bundles fractions and namespaces of them."""
     return install("acme-bundle", "acme_bundle", ACME, ACME_POINTS, version="3.1")
+
+
+@pytest.fixture
+def arrays(install: Callable[..., Path]) -> Path:
+    """Install a distribution that bundles `UserDict` of bytes as tensors of an index."""
+    return install("arrays", "arrays_bundle", ARRAYS, {"arrays": "arrays_bundle:ArraysAdapter"})
 
 
 @pytest.fixture

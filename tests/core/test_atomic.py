@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 
+from bundlekit import atomic
 from bundlekit.atomic import replacing
 from bundlekit.errors import BundleError, TargetExists, TargetUnusable
 
@@ -230,3 +232,41 @@ def test_refusals_are_bundle_errors() -> None:
     assert issubclass(TargetExists, BundleError)
     assert issubclass(TargetExists, FileExistsError)
     assert issubclass(TargetUnusable, OSError)
+
+
+def test_the_disk_begins_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, sync = threading.Event(), os.fdatasync
+
+    def fdatasync(descriptor: int) -> None:
+        sync(descriptor)
+        begun.set()
+
+    monkeypatch.setattr(atomic, "_PAUSE", 0)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    before = threading.active_count()
+    with replacing(tmp_path / "file", overwrite=False) as file:
+        file.write(b"whole")
+        assert begun.wait(30)
+    assert threading.active_count() == before
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_a_disk_that_fails_while_it_is_written_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = threading.Event()
+
+    def fdatasync(descriptor: int) -> None:
+        failed.set()
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(atomic, "_PAUSE", 0)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    with (
+        pytest.raises(TargetUnusable, match="Input/output error"),
+        replacing(tmp_path / "file", overwrite=False),
+    ):
+        assert failed.wait(30)
+    assert list(tmp_path.iterdir()) == []

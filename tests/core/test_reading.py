@@ -6,63 +6,26 @@ import os
 from collections import UserDict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 
 import bundlekit
 from bundlekit.artifact import Artifact
+from bundlekit.cli.verify import command
 from bundlekit.digests import CHUNK_SIZE, PLAIN_SIZE
 from bundlekit.errors import Damaged, UnknownOption, UnsupportedSource
 from bundlekit.source import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-ADAPTER = """
-class ArraysAdapter:
-    name = "arrays"
-    version = 1
-    reads = (1,)
-    types = ("collections.UserDict",)
-    default = True
-    deterministic = True
-    pack_options = ()
-    unpack_options = ("parts", "into", "fail")
+    from bundlekit.adapter import Pieces, Tensor
 
-    def pack(self, obj, out, options):
-        from bundlekit.adapter import Description, Pieces, Tensor
-
-        index, buffers, offset = [], [b"head"], 4
-        for name, value in obj.items():
-            fill = -offset % 64
-            buffers += [bytes(fill), value, b"|"]
-            offset += fill
-            index.append(Tensor(path=name, member="arrays.bin", dtype="uint8",
-                                shape=(len(value),), offset=offset, size=len(value)))
-            offset += len(value) + 1
-        out.add("arrays.bin", Pieces(buffers), tensors=index)
-        out.add_json("names.json", list(obj))
-        return Description(kind="arrays")
-
-    def audit(self, payload):
-        payload.json("names.json")
-        return ()
-
-    def unpack(self, payload, context):
-        from collections import UserDict
-
-        names = context.options.get("parts", payload.json("names.json"))
-        found = UserDict({name: payload.tensor(name) for name in names})
-        if context.options.get("fail"):
-            raise ValueError("the framework has failed")
-        return found
-"""
 SIZES = {"a": 1000, "b": PLAIN_SIZE + 5, "c": CHUNK_SIZE}
 
 
-@pytest.fixture(autouse=True)
-def _installed(install: Callable[..., Path]) -> None:
-    install("arrays", "arrays_bundle", ADAPTER, {"arrays": "arrays_bundle:ArraysAdapter"})
+pytestmark = pytest.mark.usefixtures("arrays")
 
 
 @pytest.fixture
@@ -178,3 +141,43 @@ def test_another_value_of_verify_is_refused(verify: Any) -> None:
 def test_another_value_of_alias_is_refused() -> None:
     with pytest.raises(UnknownOption, match="alias=1 is not known; expected True or False"):
         bundlekit.load("no such file", alias=1)  # type: ignore[arg-type]
+
+
+def test_deep_compares_the_index_with_the_members(
+    path: Path, model: UserDict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bundlekit.verify(path).compared == ()
+    assert bundlekit.verify(path, deep=True).compared == ("arrays",)
+    shown = CliRunner().invoke(command, [str(path), "--deep"]).output
+    assert "index and members agree, by arrays" in shown
+
+    from arrays_bundle import ArraysAdapter  # type: ignore[import-not-found]
+
+    pack = ArraysAdapter.pack
+    monkeypatch.setattr(
+        ArraysAdapter,
+        "pack",
+        lambda self, obj, out, options: pack(
+            self, {name: value[:-1] for name, value in obj.items()}, _Shifted(out), options
+        ),
+    )
+    bundlekit.dump(model, path, overwrite=True)
+    bundlekit.verify(path)
+    with pytest.raises(Damaged, match="does not end where the index says"):
+        bundlekit.verify(path, deep=True)
+
+
+class _Shifted:
+    """Writes an index that is off by one."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+        self.add_json = out.add_json
+
+    def add(self, path: str, data: Pieces, *, tensors: list[Tensor]) -> None:
+        moved = [msgspec.structs.replace(one, offset=one.offset - 1) for one in tensors]
+        self._out.add(path, data, tensors=moved)
+
+
+def test_where_no_adapter_can_compare_there_is_nothing_to_say(half: bundlekit.Bundle) -> None:
+    assert bundlekit.verify(half, deep=True).compared == ()

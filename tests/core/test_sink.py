@@ -8,14 +8,17 @@ import io
 import os
 import random
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
+import tracemalloc
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bundlekit import artifact
+from bundlekit import artifact, jobs
 from bundlekit import manifest as manifests
 from bundlekit.artifact import Artifact, Content
 from bundlekit.digests import CHUNK_SIZE, PLAIN_SIZE
@@ -146,3 +149,44 @@ def test_a_disk_that_is_full_is_an_error(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "pwrite", full)
     with (tmp_path / "file").open("wb") as file, pytest.raises(OSError, match="No space left"):
         artifact.write(file, CONTENTS, describe)
+
+
+def test_a_file_takes_the_memory_of_a_few_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "cores", lambda: 2)
+    large = {"w": Content(Pieces([LARGE] * 8), tensors=True)}
+    with (tmp_path / "file").open("wb") as file:
+        artifact.write(file, large, describe)
+        file.seek(0)
+        tracemalloc.start()
+        artifact.write(file, large, describe)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 3 * CHUNK_SIZE < 8 * len(LARGE)
+
+
+def test_memory_takes_the_members_once() -> None:
+    code = """
+import pathlib, re
+from bundlekit import artifact, manifest
+from bundlekit.pieces import Pieces
+
+def peak():
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) / 1024
+
+def describe(members):
+    return manifest.build(adapter="a", payload_version=1, distribution="d", type="t", kind="k",
+                          members=members, environment={})
+
+content = artifact.Content(Pieces([b"x" * 2**22] * 64), tensors=True)
+artifact.build({"w": content._replace(data=b"")}, describe)
+before = peak()
+data, _ = artifact.build({"w": content}, describe)
+print(len(data) / 2**20, peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    size, peak = map(float, done.stdout.split())
+    assert size > 256
+    assert 256 < peak < 1.05 * 256

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import threading
+import tracemalloc
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundlekit import artifact
+from bundlekit import artifact, jobs
 from bundlekit import manifest as manifests
 from bundlekit.adapter import Payload, Pieces
 from bundlekit.artifact import Artifact, Content
@@ -28,7 +29,7 @@ from bundlekit.tensor_index import Tensor
 from bundlekit.unpacking import payload_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bundlekit.manifest import Manifest, Member
@@ -253,17 +254,59 @@ def test_no_more_is_read_than_the_chunks_that_hold_it(data: bytes, one: Tensor) 
     assert all(start + first <= a <= b <= start + last for a, b in file.read_parts)
 
 
-def test_each_byte_is_read_once(data: bytes) -> None:
-    file = Reading(data)
-    payload = payload_of(Artifact(FileSource(file, "it")))
-    file.read_parts.clear()
+def check_all(found: Artifact) -> None:
+    found.check()
+
+
+def read_all(found: Artifact) -> None:
+    for path in MEMBERS:
+        found.read(path)
+
+
+def tensors_of_all(found: Artifact) -> None:
+    payload = payload_of(found)
     payload.fetch()
     for one in TENSORS:
         payload.tensor(one.path)
     payload.settle()
+
+
+@pytest.mark.parametrize("use", [check_all, read_all, tensors_of_all])
+def test_each_byte_is_read_once(data: bytes, use: Callable[[Artifact], None]) -> None:
+    file = Reading(data)
+    found = Artifact(FileSource(file, "it"))
+    file.read_parts.clear()
+    use(found)
     parts = sorted(file.read_parts)
-    assert sum(end - start for start, end in parts) == len(LARGE) + len(SMALL)
+    manifest = len(found.encoded) if use is check_all else 0
+    assert sum(end - start for start, end in parts) == manifest + sum(map(len, MEMBERS.values()))
     assert all(a[1] <= b[0] for a, b in pairwise(parts))
+
+
+@pytest.mark.parametrize("use", [check_all, read_all, tensors_of_all])
+@pytest.mark.parametrize("chunk", range(-(-len(LARGE) // CHUNK_SIZE)))
+def test_every_use_finds_damage_in_every_chunk(
+    data: bytes, chunk: int, use: Callable[[Artifact], None]
+) -> None:
+    damaged = bytearray(data)
+    damaged[start_of(data, "w.h5") + min(chunk * CHUNK_SIZE, len(LARGE) - 1)] ^= 1
+    where = rf"'w\.h5' has in its bytes {chunk * CHUNK_SIZE} to \d+ the sha256"
+    with pytest.raises(Damaged, match=where):
+        use(Artifact(MemorySource(damaged)))
+
+
+def test_checking_takes_the_memory_of_a_few_chunks(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "cores", lambda: 2)
+    (tmp_path / "it").write_bytes(data)
+    with opened(tmp_path / "it") as source:
+        found = Artifact(source)
+        tracemalloc.start()
+        found.check()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 3 * CHUNK_SIZE < len(data)
 
 
 def test_nothing_runs_on_when_it_is_stopped(data: bytes) -> None:

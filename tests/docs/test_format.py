@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 import struct
 import zipfile
@@ -14,7 +15,7 @@ import msgspec
 import pytest
 
 import bundlekit
-from bundlekit import layout, manifest, member_names, need, tensor_index
+from bundlekit import digests, layout, manifest, member_names, need, tensor_index
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 
@@ -105,7 +106,21 @@ def test_the_page_names_the_fields_of_inner_records(kind: Any) -> None:
     assert records(kind) <= quoted
 
 
+@pytest.mark.parametrize("size", [0, digests.PLAIN_SIZE, digests.PLAIN_SIZE + 1, 5 * 2**22])
+def test_the_digests_are_those_of_the_page(size: int) -> None:
+    code = re.search(r"```python\n(def digests.*?)```", PAGE, re.S)
+    assert code is not None
+    found: dict[str, Any] = {"sha256": hashlib.sha256}
+    exec(code[1], found)
+    data = random.Random(1).randbytes(size)
+    each = [hashlib.sha256(data[a:b]).hexdigest() for a, b in digests.ranges(size)]
+    sha256, chunks = digests.joined(size, each)
+    assert found["digests"](data) == (sha256, list(chunks))
+
+
 def test_the_limits_are_those_of_the_code() -> None:
+    assert f"{digests.PLAIN_SIZE:,} bytes" in PAGE
+    assert f"{digests.CHUNK_SIZE:,} bytes" in PAGE
     for value in (f"{layout.MAX_ENTRIES:,}", f"{member_names.MAX_PATH_SIZE:,} bytes"):
         assert value in PAGE
     assert f"at most {layout.MAX_DIRECTORY_SIZE // 2**20} MiB" in PAGE
