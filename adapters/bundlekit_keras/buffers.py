@@ -13,6 +13,8 @@ from bundlekit_keras.framework import require_keras
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ALIGNMENT = 64
+"""Bytes. Where an array starts at a multiple of it, backends can take it as it lies."""
 _LARGE = 1 << 20
 """Bytes from which on an array has pages of its own, which take no memory until they are used."""
 _WORDS = {1: "uint8", 2: "uint16"}
@@ -62,7 +64,9 @@ def blank(shape: tuple[int, ...], dtype: str) -> Any:
         kind = numpy_dtype(dtype)
         size = int(np.prod(shape, dtype=object)) * kind.itemsize
         if size < _LARGE:
-            return _taken(np.zeros(shape, kind))
+            memory = np.zeros(size + ALIGNMENT, np.uint8)
+            start = -_address(memory) % ALIGNMENT
+            return _taken(memory[start : start + size].view(kind).reshape(shape))
         pages = mmap.mmap(-1, size)
         return _taken(np.frombuffer(pages, kind).reshape(shape))
     return None
@@ -71,11 +75,15 @@ def blank(shape: tuple[int, ...], dtype: str) -> Any:
 def _taken(array: Any) -> Any:
     """Make a tensor of the backend's of an array's own memory; `None` where that cannot be."""
     take = _TAKES.get(require_keras().backend.backend())
-    if take is None:
+    if take is None or _address(array) % ALIGNMENT:
         return None
     with suppress(TypeError, ValueError, RuntimeError, BufferError, ImportError):
         return take(array)
     return None
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 def numpy_dtype(name: str) -> Any:
@@ -123,6 +131,7 @@ _VIEWS: dict[str, Callable[[Any], Any]] = {
     "torch": _from_torch,
     "jaxlib": _from_jax,
     "jax": _from_jax,
+    "numpy": lambda value: value,
 }
 
 

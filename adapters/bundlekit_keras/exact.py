@@ -79,7 +79,7 @@ def pack(
         and (one.kind != "metric" or path in measured)
         and path not in aside
     }
-    rest = {path: one.read() for path, one in kept.items() if path not in in_file}
+    rest = {p: buffers.view(one.variable) for p, one in kept.items() if p not in in_file}
     if rest:
         data, tensors = state.pack(rest)
         out.add(state.MEMBER, data, tensors=tensors)
@@ -133,9 +133,10 @@ def restore(account: Account, found: Record, payload: Payload, member: str) -> N
     """
     bijection.require_same(account, found, payload)
     wanted = {one.path for one in found.variables}
+    listed = found.paths
     groups: dict[str, dict[str, Tensor]] = {}
     for tensor in payload.part.tensors:
-        if tensor.member == member:
+        if tensor.member == member and tensor.path in listed:
             place, key = indexed.place_of(tensor.path)
             groups.setdefault(place, {})[key] = tensor
     with _not_indexed(found, payload, member) as others:

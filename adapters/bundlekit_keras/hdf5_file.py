@@ -20,8 +20,6 @@ from bundlekit_keras.addresses import VARIABLES, stored_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-ALIGNMENT = 64
-"""Bytes. Arrays start at multiples of it, so that backends can take them as they lie."""
 _ROOM = 64 << 20
 _ROOM_OF_ARRAY = 16 << 10
 """Bytes that the structure of a file takes at most: room that is reserved, and not used."""
@@ -97,20 +95,24 @@ def _written(
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5fd.fileobj_driver, memory)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
-    access.set_alignment(1, ALIGNMENT)
+    access.set_alignment(1, buffers.ALIGNMENT)
     access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)  # a third of the older one's size
     reserved = h5p.create(h5p.DATASET_CREATE)
     reserved.set_layout(h5d.CONTIGUOUS)
     reserved.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     reserved.set_fill_time(h5d.FILL_TIME_NEVER)
-    reserved.set_obj_track_times(False)
-    file = h5f.create(b"weights", h5f.ACC_TRUNC, fapl=access)
+    root, plain, inner = (
+        h5p.create(kind) for kind in (h5p.FILE_CREATE, h5p.DATASET_CREATE, h5p.GROUP_CREATE)
+    )
+    for made_so in (root, reserved, plain, inner):
+        made_so.set_obj_track_times(False)  # the same weights are the same bytes at any time
+    file = h5f.create(b"weights", h5f.ACC_TRUNC, fcpl=root, fapl=access)
     made: dict[str, Any] = {"": file}
 
     def group_at(path: str) -> Any:
         if path not in made:
             parent, _, name = path.rpartition("/")
-            made[path] = h5g.create(group_at(parent), name.encode())
+            made[path] = h5g.create(group_at(parent), name.encode(), gcpl=inner)
         return made[path]
 
     try:
@@ -122,15 +124,15 @@ def _written(
                 holder, _, name = f"{place}/{key}".rpartition("/")
                 kind = h5t.py_create(array.dtype, logical=True)
                 space = h5s.create_simple(array.shape) if array.shape else h5s.create(h5s.SCALAR)
-                plain = array.dtype.name in ITEM_SIZES
+                indexed = array.dtype.name in ITEM_SIZES
                 dataset = h5d.create(
-                    group_at(holder), name.encode(), kind, space, reserved if plain else None
+                    group_at(holder), name.encode(), kind, space, reserved if indexed else plain
                 )
                 if array.dtype.name == "bfloat16":
                     _set_text(dataset, b"dtype", "bfloat16")
-                if not plain:
+                if not indexed:
                     dataset.write(h5s.ALL, h5s.ALL, array)
-                offset = (dataset.get_offset() or 0) if plain else None
+                offset = (dataset.get_offset() or 0) if indexed else None
                 yield stored_path(group.place, key), (offset, array)
     finally:
         made.clear()

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MEMBER = "state.safetensors"
-_LENGTH = 8
+LENGTH = 8
 """Bytes before the header, which say how long it is."""
 
 
-_DTYPES = {
+DTYPES = {
     "bfloat16": "BF16",
     "bool": "BOOL",
     "complex64": "C64",
@@ -40,8 +40,8 @@ def pack(arrays: Mapping[str, Any]) -> tuple[bytes, tuple[Tensor, ...]]:
     # Other layouts would be stored as they lie in memory.
     plain = {path: np.array(array, order="C", ndmin=0) for path, array in arrays.items()}
     data = save(plain)
-    start = _LENGTH + int.from_bytes(data[:_LENGTH], "little")
-    header = json.loads(data[_LENGTH:start])
+    start = LENGTH + int.from_bytes(data[:LENGTH], "little")
+    header = json.loads(data[LENGTH:start])
     tensors = []
     for path, array in plain.items():
         begin, end = header[path]["data_offsets"]

@@ -32,6 +32,7 @@ from bundlekit_keras import (
     adapted,
     assembly,
     custom_objects,
+    deep,
     defaults,
     exact,
     exclusive,
@@ -239,6 +240,10 @@ class KerasAdapter:
     def probe(self, obj: Any, payload: Payload) -> Probed:
         """Let a restored model repeat the stored prediction."""
         return probe.replay(obj, payload)
+
+    def deep(self, payload: Payload) -> None:
+        """Compare the tensor index with the members' own formats."""
+        deep.compare(payload, WEIGHTS)
 
     def adopt(self, foreign: Foreign) -> Adopted | None:
         """Take a `.keras` file of Keras 2, Keras 3 or tf_keras, or one that is unzipped."""

@@ -15,6 +15,7 @@ from bundlekit.adapter import Adopted, Context, Description, Foreign, Need, Out,
 from bundlekit.errors import Damaged, NotBuilt
 from bundlekit_keras import (
     checkpoint,
+    deep,
     exact,
     indexed,
     loading,
@@ -111,6 +112,10 @@ class WeightsAdapter:
             if "into" in context.options:
                 return loading.load_into(found, context.options)
             return {one.path: one.read() for one in (*found.weights, *found.optimizer)}
+
+    def deep(self, payload: Payload) -> None:
+        """Compare the tensor index with the file's own structure."""
+        deep.compare(payload, WEIGHTS)
 
     def adopt(self, foreign: Foreign) -> Adopted | None:
         """Take weights in H5, in shards, or in a checkpoint of TensorFlow's."""

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bundlekit_keras import internals, scopes
-from bundlekit_keras.internals import versions
+from bundlekit_keras.internals import configs, versions
+from bundlekit_keras.internals.hooks import Hooks
 
 import bundlekit
 from bundlekit.adapter import Known
@@ -359,7 +360,7 @@ class TestOnAKerasThatCannotBeWatched:
         monkeypatch.setattr(
             serialization_lib, "record_object_after_serialization_", None, raising=False
         )
-        monkeypatch.setattr(internals, "_hooks", lambda: None)
+        monkeypatch.setattr(configs, "_hooks", Hooks(lambda: None))
         own = layer()
         assert type(restored(model_of(own())).layers[0]) is own
 
