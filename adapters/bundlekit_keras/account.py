@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import NotBuilt
 from bundlekit_keras import addresses
-from bundlekit_keras.framework import require_keras
+from bundlekit_keras.framework import require_keras, variable_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,7 +247,7 @@ class _Kinds(dict[type, str | None]):
 def _kind_of(value: Any) -> str | None:
     keras = require_keras()
     tensorflow = sys.modules.get("tensorflow")
-    if isinstance(value, keras.Variable) or (
+    if isinstance(value, variable_class()) or (
         tensorflow is not None and isinstance(value, tensorflow.Variable)
     ):
         return _VARIABLE

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras import exclusive, hdf5, internals
-from bundlekit_keras.framework import require_keras
+from bundlekit_keras.framework import require_keras, variable_class
 from bundlekit_keras.numbered import natural
 from bundlekit_keras.undisturbed import undisturbed
 
@@ -103,9 +103,9 @@ def values_of(owner: Any) -> dict[str, Any]:
 
 def slots_in(group: str, owner: Any) -> Iterator[Slot]:
     """Yield the places of what one object stores."""
-    keras = require_keras()
+    keras, kind = require_keras(), variable_class()
     for key, value in values_of(owner).items():
-        is_variable = isinstance(value, keras.Variable)
+        is_variable = isinstance(value, kind)
         array = value if is_variable else keras.ops.convert_to_numpy(value)
         yield Slot(group=group, key=key, owner=owner, value=array, is_variable=is_variable)
 

@@ -27,8 +27,15 @@ def require_same(account: Account, found: Record, payload: Payload) -> None:
         NotRestorable: with a `LoadReport` of what is missing, unexpected and mismatched.
     """
     tensors = {tensor.path: tensor for tensor in payload.part.tensors}
-    here = {path: one for path, one in account.entries.items() if _is_compared(one, found)}
     there = {one.path: one for one in found.variables}
+    resumes = bool(found.trained) and any(one.kind == "optimizer" for one in found.variables)
+    # Not where its kind is left out, or not begun.
+    left_out = ("metric",) if resumes else ("metric", "optimizer")
+    here = {
+        path: one
+        for path, one in account.entries.items()
+        if path in there or one.kind not in left_out
+    }
     elsewhere = payload.json(METADATA).get("backend") != require_keras().backend.backend()
     report = LoadReport(
         missing=tuple(_weight(None, None, one) for path, one in here.items() if path not in there),
@@ -52,16 +59,6 @@ def require_same(account: Account, found: Record, payload: Payload) -> None:
             report=report,
             untied=tuple(untied),
         )
-
-
-def _is_compared(entry: Entry, found: Record) -> bool:
-    """Whether a variable has to be in a record: not where its kind is left out, or not begun."""
-    if entry.kind == "metric":
-        return any(one.path == entry.path for one in found.variables)
-    if entry.kind != "optimizer":
-        return True
-    kept = {one.path for one in found.variables if one.kind == "optimizer"}
-    return entry.path in kept or bool(kept and found.trained)
 
 
 def _fits(tensor: Tensor, entry: Entry, *, elsewhere: bool) -> bool:

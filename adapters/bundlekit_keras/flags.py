@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bundlekit.errors import NotRestorable
 from bundlekit_keras import adapted
-from bundlekit_keras.framework import require_keras
+from bundlekit_keras.framework import variable_class
 from bundlekit_keras.record import Layer
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _set(account: Account, layers: Mapping[str, bool], variables: Mapping[str, b
 
 
 def _flagged(account: Account) -> dict[str, Entry]:
-    variable = require_keras().Variable
+    variable = variable_class()
     return {
         path: entry
         for path, entry in account.entries.items()

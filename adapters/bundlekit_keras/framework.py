@@ -52,6 +52,12 @@ def _required() -> Any:
     return keras
 
 
+def variable_class() -> Any:
+    """Give the class that all variables of Keras are of; `keras.Variable` may be one below it."""
+    found = require_keras().Variable
+    return next(base for base in reversed(found.__mro__) if base.__module__.startswith("keras."))
+
+
 def environment() -> dict[str, str]:
     """Give the versions of what a Keras model is made with and stored by."""
     keras = require_keras()

@@ -68,13 +68,14 @@ def _rebuilt(
     """Build and compile the model with fresh variables; and tell which of them are to come back."""
     found = _wanted(payload, context)
     tensors = payload.part.tensors
-    completed = False
+    account: Account | None = None
+    changed = bool(found.metrics)
 
     def compiled(model: Any, compile_config: dict[str, Any]) -> None:
-        nonlocal completed
-        completed = True
+        nonlocal account, changed
         account = _completed(model, found, payload)
         if "fit" in payload.part.capabilities:
+            changed = True
             here = _for_this_backend(compile_config, payload)
             # What is not restored begins with its initial values.
             with internals.uninitialized(wanted=compiling.MAIN in found.trained):
@@ -90,10 +91,11 @@ def _rebuilt(
             "the manifest says that the model can resume its training, and its config holds no "
             "optimizer; the file was changed or not written by bundlekit"
         )
-    if not completed:
-        _completed(model, found, payload)
+    if account is None:
+        account = _completed(model, found, payload)
     running_metrics.make(model, found.metrics, payload.part.signature)
-    account = account_of(model)
+    if changed:
+        account = account_of(model)
     if compiling.build_others(account, found.trained, tensors):
         account = account_of(model)
     return model, _without_other_metrics(found, account, payload), account

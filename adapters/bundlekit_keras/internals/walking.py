@@ -53,11 +53,18 @@ def walked(obj: Any) -> list[tuple[str, Any]] | None:
         from keras.src.saving import saving_lib
 
         _walking.found, _walking.of_class = [], {}
+        weights, assets = _nothing(saving_lib.H5IOStore), _nothing(saving_lib.DiskIOStore)
         try:
-            saving_lib._save_state(obj, None, None, "", set())
+            saving_lib._save_state(obj, weights, assets, "", set())
             return _walking.found
         finally:
             _walking.found = None
+
+
+def _nothing(store: type) -> Any:
+    """Make a store that Keras does not write to; some releases take none that is `None`."""
+    empty = type("Nothing", (store,), {"__init__": lambda _: None, "__bool__": lambda _: False})
+    return empty()
 
 
 def _found() -> list[Hook] | None:
