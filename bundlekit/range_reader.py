@@ -64,7 +64,7 @@ class RangeReader:
         self._shift = 0 if aliased is None else aliased.start
         self._lock = threading.Lock()
         self._arena = Arena()
-        self._scratch = Scratch(digests.CHUNK_SIZE)
+        self._scratch = Scratch()
         self._ordered = {
             member: sorted((one for one in found if one.start < one.end), key=lambda s: s.start)
             for member, found in stored.items()
