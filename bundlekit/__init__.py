@@ -26,7 +26,8 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `rebuilding`: a trial, when bundling, that the object comes back.
 * `adapter`: the protocol that adapters follow. Each representation of each family of
   objects is one short class in `adapters/`, and uses the framework's own serializer.
-* `payload`, `tensor_reader`: what is stored of one object, as its adapter sees it; its tensors.
+* `payload`: what is stored of one object, as its adapter sees it.
+* `tensor_reader`, `range_reader`: its tensors, one by one, as soon as they are checked.
 * `reading`: how far a caller wants these checked, and where.
 * `manifest`: what an artifact says about itself, as frozen values with one spelling.
 * `tensor_index`: where in a member each variable's bytes lie.

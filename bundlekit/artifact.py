@@ -156,7 +156,7 @@ class Artifact:
             Damaged: naming the first member whose digest is wrong, or if there is none the first
                 entry whose checksum is.
         """
-        scratch = Scratch(digests.CHUNK_SIZE)
+        scratch = Scratch()
 
         def check(entry: layout.Entry, index: int, start: int, end: int) -> int:
             crc, sha256 = 0, hashlib.sha256()
@@ -233,7 +233,7 @@ def write(
     """
     if is_file(file):
         plan = _planned(contents)
-        return _fill(FileSink(file, _largest(plan)), plan, describe, report)
+        return _fill(FileSink(file), plan, describe, report)
     data, manifest = build(contents, describe, report)
     _put(file, data)
     return manifest
@@ -268,10 +268,6 @@ def _planned(contents: Mapping[str, Content]) -> _Plan:
         plan.append((layout.Entry(path, start, pieces.size, 0, tensors), pieces))
         start = plan[-1][0].end
     return plan
-
-
-def _largest(plan: _Plan) -> int:
-    return min(max((entry.size for entry, _ in plan), default=0), digests.CHUNK_SIZE)
 
 
 def _fill(

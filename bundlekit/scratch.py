@@ -10,23 +10,20 @@ if TYPE_CHECKING:
 
 
 class Scratch:
-    """Buffers of one size.
+    """Buffers that become as large as what was asked of them."""
 
-    Args:
-        size: of each, in bytes.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self) -> None:
         self._idle: list[bytearray] = []
 
     @contextmanager
     def take(self, size: int) -> Iterator[memoryview]:
-        """Give the first `size` bytes of a buffer that nobody else has in the meantime."""
+        """Give `size` bytes that nobody else has in the meantime."""
         try:
             buffer = self._idle.pop()
         except IndexError:
-            buffer = bytearray(self._size)
+            buffer = bytearray()
+        if len(buffer) < size:
+            buffer = bytearray(size)
         with memoryview(buffer) as view, view[:size] as part:
             yield part
         self._idle.append(buffer)

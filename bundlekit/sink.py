@@ -68,15 +68,14 @@ class FileSink:
 
     Args:
         file: one for which `is_file` holds; when all is written it stands at the end of that.
-        largest: the size of the largest room, in bytes.
     """
 
-    def __init__(self, file: Any, largest: int) -> None:
+    def __init__(self, file: Any) -> None:
         self._file = file
         self._start = file.tell()
         file.flush()
         file.seek(0, os.SEEK_END)  # lets go of what it has read ahead, which will be outdated
-        self._scratch = Scratch(largest)
+        self._scratch = Scratch()
         self._lock = threading.Lock()
 
     @contextmanager

@@ -84,6 +84,13 @@ def test_every_kind_of_file_gets_the_same(
     assert path.read_bytes()[start:] == built + b"tail"
 
 
+def test_members_smaller_than_their_headers_are_written(tmp_path: Path) -> None:
+    small = {"w": Content(b"w", tensors=True), "v": Content(b"", tensors=True)}
+    with (tmp_path / "file").open("wb") as file:
+        artifact.write(file, small, describe)
+    assert (tmp_path / "file").read_bytes() == artifact.build(small, describe)[0]
+
+
 def test_what_is_no_plain_file_gets_the_same(built: bytes, tmp_path: Path) -> None:
     targets: list[Any] = [io.BytesIO(), tempfile.SpooledTemporaryFile()]  # noqa: SIM115
     for target in targets:
