@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from bundlekit.errors import UnknownOption
 from bundlekit_keras import buffers, record, stored
 from bundlekit_keras.addresses import VARIABLES
 from bundlekit_keras.numbered import natural
 from bundlekit_keras.stored import NO_WEIGHTS, Stored, StoredTensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from bundlekit.adapter import Payload, Tensor
 
@@ -74,6 +76,42 @@ def weights(payload: Payload, member: str) -> Stored:
         trained=listed.trained.get("optimizer") if listed else None,
     )
     return plain.in_order(listed.names, listed.names) if listed else plain
+
+
+def arrays(payload: Payload, member: str, places: Collection[str]) -> dict[str, Any]:
+    """Give arrays by path, and read no others.
+
+    Args:
+        payload: what is stored.
+        member: Keras' own file in it.
+        places: of the objects whose arrays are wanted, with all that is inside them; or `weights`.
+
+    Raises:
+        UnknownOption: there is nothing at a place.
+    """
+    with opened(payload, member) as found:
+        return taken(found, places)
+
+
+def taken(found: Stored, places: Collection[str]) -> dict[str, Any]:
+    """Read the arrays at some places; see `arrays`."""
+    everything = (*found.weights, *found.optimizer)
+    known = {one.path for one in everything}
+    chosen: dict[str, StoredTensor] = {}
+    for place in places:
+        there = [one for one in everything if f"{one.path}/".startswith(f"{place}/")]
+        there = list(found.weights) if place == "weights" else there
+        if not there:
+            near = get_close_matches(place, [*{one.group for one in everything}, *known], 3)
+            nearest = f"; the nearest are {', '.join(near)}" if near else ""
+            raise UnknownOption(
+                f"parts has {place!r}, where nothing is stored{nearest}; 'weights' is all",
+                option="parts",
+                found=place,
+                known=tuple(near),
+            )
+        chosen |= {one.path: one for one in there}
+    return {one.path: one.read() for one in everything if one.path in chosen}
 
 
 def _root(one: StoredTensor) -> str:

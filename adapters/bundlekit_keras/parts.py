@@ -19,16 +19,43 @@ def wanted_parts(options: Mapping[str, object], known: Collection[str]) -> froze
     Raises:
         UnknownOption: there is no such part.
     """
-    given = options.get("parts", ())
-    named = (given,) if isinstance(given, str) else given
-    if not isinstance(named, Collection) or not set(named) <= set(known):
+    named = _named(options)
+    if named is None or not named <= set(known):
+        given = options.get("parts", ())
         raise UnknownOption(
             f"parts={given!r} is not known; this adapter has {', '.join(known)}",
             option="parts",
             found=given,
             known=tuple(known),
         )
-    return frozenset(map(str, named))
+    return named
+
+
+def wanted_arrays(options: Mapping[str, object]) -> frozenset[str]:
+    """Give the places whose arrays a caller asks for, `weights` for all; none, if it does not.
+
+    Raises:
+        UnknownOption: they are no names, or the config is asked for with them.
+    """
+    named = _named(options)
+    if named is None or ("config" in named and len(named) > 1):
+        given = options.get("parts", ())
+        raise UnknownOption(
+            f"parts={given!r} is not known; it is 'config', or 'weights' or places such as "
+            f"'layers/dense', of which the arrays are given",
+            option="parts",
+            found=given,
+        )
+    return named - {"config"}
+
+
+def _named(options: Mapping[str, object]) -> frozenset[str] | None:
+    """Give what `parts` names; `None` where it holds no names."""
+    given = options.get("parts", ())
+    named = (given,) if isinstance(given, str) else given
+    if not isinstance(named, Collection) or not all(isinstance(name, str) for name in named):
+        return None
+    return frozenset(named)
 
 
 def drops_optimizer(options: Mapping[str, object]) -> bool:
@@ -67,12 +94,12 @@ def compiles(options: Mapping[str, object]) -> bool:
             found=given,
             known=(True, False),
         )
-    return given and wanted_parts(options, ("config",)) != {"config"}
+    return given and not _named(options)
 
 
 def needed(needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
     """Give the classes and functions that restoring takes: weights alone take none."""
-    if "into" in options:
+    if "into" in options or (_named(options) or frozenset()) - {"config"}:
         return ()
     if compiles(options):
         return needs

@@ -59,7 +59,14 @@ from bundlekit_keras.described import (
 )
 from bundlekit_keras.framework import environment, require_keras
 from bundlekit_keras.keras_file import ASSETS, CONFIG, METADATA, WEIGHTS
-from bundlekit_keras.parts import compiles, drops_optimizer, keeps_optimizer, needed, wanted_parts
+from bundlekit_keras.parts import (
+    compiles,
+    drops_optimizer,
+    keeps_optimizer,
+    needed,
+    wanted_arrays,
+    wanted_parts,
+)
 from bundlekit_keras.route import Route, route
 from bundlekit_keras.signature import signature_of
 from bundlekit_keras.writer import writer_of
@@ -193,10 +200,11 @@ class KerasAdapter:
 
         With `register=True` the user's classes and functions stay in Keras' registry. With
         `parts={"config"}` the model is fresh and not compiled, and no weights are read. With
-        `into=model` the weights, and the optimizer's state if that model is compiled, are loaded
-        into it, and a `LoadReport` is given back; `match` and `allow_partial` are those of the
-        adapter `keras-weights`. With `check="probe"` the model is given back only if it repeats the
-        prediction that is stored with it.
+        `parts={"weights"}`, or places such as `{"layers/dense"}`, it is a dict from path to array,
+        and no other weights are read than these. With `into=model` the weights, and the optimizer's
+        state if that model is compiled, are loaded into it, and a `LoadReport` is given back;
+        `match` and `allow_partial` are those of the adapter `keras-weights`. With `check="probe"`
+        the model is given back only if it repeats the prediction that is stored with it.
 
         Raises:
             NotRestorable: Keras failed, with its error as the cause.
@@ -217,6 +225,9 @@ class KerasAdapter:
                     before=lambda target: assembly.require_places(target, stored, payload),
                     after=lambda target: assembly.load_assets(target, stored, payload),
                 )
+        arrays = wanted_arrays(context.options)
+        if arrays:
+            return indexed.arrays(payload, WEIGHTS, arrays)
         fresh = wanted_parts(context.options, ("config",)) == {"config"}
         if found.is_tf_keras:
             members = older_places.renamed({path: payload.read(path) for path in payload.paths})

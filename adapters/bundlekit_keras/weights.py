@@ -27,6 +27,7 @@ from bundlekit_keras import (
 from bundlekit_keras.account import account_of
 from bundlekit_keras.framework import environment
 from bundlekit_keras.keras_file import WEIGHTS
+from bundlekit_keras.parts import wanted_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ class WeightsAdapter:
     default = False
     deterministic = True
     pack_options = ()
-    unpack_options = ("into", "match", "allow_partial")
+    unpack_options = ("into", "match", "allow_partial", "parts")
     members = ("model.weights.h5", "variables.json", "checkpoint.index", "checkpoint.data-…")
     gives = "a dict from path to array; with `into=`, a `LoadReport`"
     keeps = (
@@ -99,7 +100,8 @@ class WeightsAdapter:
             payload: the weights.
             context: its options may have `into`, a built model or layer; `match`: `path` (by the
                 place in the model, the default), `name` or `order`; `allow_partial`: which of
-                `missing`, `unexpected` and `mismatched` pass, or `True`.
+                `missing`, `unexpected` and `mismatched` pass, or `True`. Or `parts`: places such
+                as `{"layers/dense"}`; no other weights are read than these.
 
         Returns:
             A dict from path to array, in order; with `into`, a `LoadReport`.
@@ -108,7 +110,10 @@ class WeightsAdapter:
             IncompleteLoad: not everything matched, and that was not allowed.
         """
         loading.require_target(context.options)
+        places = wanted_arrays(context.options)
         with _opened(payload) as found:
+            if places:
+                return indexed.taken(found, places)
             if "into" in context.options:
                 return loading.load_into(found, context.options)
             return {one.path: one.read() for one in (*found.weights, *found.optimizer)}
