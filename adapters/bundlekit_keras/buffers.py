@@ -56,6 +56,19 @@ def give(variable: Any, array: Any) -> None:
     variable.assign(array if tensor is None else tensor)
 
 
+def pages(size: int) -> mmap.mmap:
+    """Give memory of this process alone that is only taken where it is written to.
+
+    Args:
+        size: bytes.
+    """
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    # Python's default is one that forked processes share.
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+    return mmap.mmap(-1, size, flags=flags)
+
+
 def blank(shape: tuple[int, ...], dtype: str) -> Any:
     """Give a tensor of zeros that takes no memory until it is read; `None` where there is none."""
     import numpy as np
@@ -67,8 +80,7 @@ def blank(shape: tuple[int, ...], dtype: str) -> Any:
             memory = np.zeros(size + ALIGNMENT, np.uint8)
             start = -_address(memory) % ALIGNMENT
             return _taken(memory[start : start + size].view(kind).reshape(shape))
-        pages = mmap.mmap(-1, size)
-        return _taken(np.frombuffer(pages, kind).reshape(shape))
+        return _taken(np.frombuffer(pages(size), kind).reshape(shape))
     return None
 
 

@@ -8,8 +8,6 @@ variables, and where each array lies is known before anything is written.
 
 from __future__ import annotations
 
-import mmap
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bundlekit.adapter import ITEM_SIZES, Pieces, Tensor
@@ -156,11 +154,7 @@ class _Memory:
     """
 
     def __init__(self, room: int) -> None:
-        if sys.platform == "win32":
-            self._pages = mmap.mmap(-1, room)
-        else:
-            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
-            self._pages = mmap.mmap(-1, room, flags=flags)
+        self._pages = buffers.pages(room)
         self._position = 0
         self._end = 0
 
