@@ -1,184 +1,161 @@
-"""`uv run python -m benchmarks`: print the figures of `docs/performance.md`.
+"""`python -m benchmarks`: measure everything side by side, and write `docs/performance.md`.
 
-Each case runs in its own process, so that peak memory is its own; ours and theirs in turn, so
-that a machine that drifts drifts for both. Times are medians.
+    python -m benchmarks            # all, about half an hour on two cores
+    python -m benchmarks --quick    # what the bar is about, smaller; writes nothing
+    python -m benchmarks --rough    # all, with small sizes and once, to try it out; says so
+    python -m benchmarks --page     # write the page anew from the figures of the last run
+
+Exits with 1 and says which, where a figure does not reach the bar (`bar.py`); `--quick` lets ratios
+be 30 % off, and tries a case a second time.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
 import platform
-import resource
-import statistics
-import subprocess
 import sys
-import time
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from benchmarks import cases, large
+from benchmarks.bar import BARS, DENSE, MEMORY, better, figures, missed, said
+from benchmarks.plots import draw
+from benchmarks.process import fresh
+from benchmarks.report import page
+from benchmarks.results import Comparison, Large, Run
+from benchmarks.timing import compare
+from benchmarks.ways import OURS, PAIR, WAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-MODELS = ("mlp", "mobilenet", "dense-256-mib")
-REPEATS = 7
+    from benchmarks.cases import Case
 
-
-def make(name: str) -> Any:
-    """Build and compile a model; one step makes the optimizer's slots."""
-    import keras
-    import numpy as np
-
-    if name == "mlp":
-        layers = [keras.layers.Dense(64, "relu"), keras.layers.Dense(10)]
-        model = keras.Sequential([keras.Input((32,)), *layers])
-        model.compile("adam", "mse")
-        model.train_on_batch(np.ones((2, 32)), np.ones((2, 10)))
-        return model
-    if name == "mobilenet":
-        return keras.applications.MobileNetV2(weights=None)
-    width = 4096
-    layers = [keras.layers.Dense(width, use_bias=False) for _ in range(4)]
-    return keras.Sequential([keras.Input((width,)), *layers])
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, FIGURES, PICTURES = DOCS / "performance.md", DOCS / "performance.json", DOCS / "performance"
 
 
-def times(pairs: list[Callable[[], object]]) -> list[float]:
-    """Run the works in turn; give the median seconds of each."""
-    found: list[list[float]] = [[] for _ in pairs]
-    for _ in range(REPEATS):
-        for seconds, work in zip(found, pairs, strict=True):
-            start = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - start)
-    return [statistics.median(seconds) for seconds in found]
+@dataclass(frozen=True)
+class Plan:
+    """How large, and how often; of each case as often as it says, where `repeats` is 0."""
+
+    large_mib: int
+    sizes_mib: tuple[int, ...] = ()
+    layers: tuple[int, ...] = ()
+    repeats: int = 0
 
 
-def compare(name: str, folder: Path) -> dict[str, float]:
-    """Save and load one model in both ways."""
-    import keras
+FULL = Plan(1024, (1, 4, 16, 64, 256, 1024, 4096), (10, 30, 100, 300, 1000, 2000))
+ROUGH = Plan(64, (1, 4, 16, 64), (10, 30, 100), repeats=1)
+QUICK = Plan(256, repeats=5)
+QUICK_SLACK = 0.7
 
-    import bundlekit
 
-    model, ours, theirs = make(name), folder / "ours.bundle", folder / "theirs.keras"
-    save = times(
-        [
-            lambda: bundlekit.dump(model, ours, overwrite=True),
-            lambda: keras.saving.save_model(model, theirs),
-        ]
+def full(plan: Plan) -> list[str]:
+    """Measure everything and write it; give what does not reach the bar."""
+    models = [
+        cases.MLP,
+        cases.MOBILENET,
+        cases.MOBILENET_ADAM,
+        cases.EFFICIENTNET,
+        cases.RESNET,
+        cases.dense(plan.large_mib, DENSE),
+    ]
+    run = Run(
+        rough=plan != FULL,
+        environment=_environment(),
+        models=[_compared(case, tuple(WAYS), plan) for case in models],
+        large=_largest(plan, PAIR, inside=True),
+        sizes=[_compared(cases.dense(mib), PAIR, plan) for mib in plan.sizes_mib],
+        layers=[_compared(cases.chain(layers), PAIR, plan) for layers in plan.layers],
     )
-    load = times([lambda: bundlekit.load(ours), lambda: keras.saving.load_model(theirs)])
+    FIGURES.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+    draw(run, PICTURES)
+    write_page()
+    found = figures(*run.models, run.large)
+    return [said(bar, found) for bar in missed(BARS, found)]
+
+
+def quick() -> list[str]:
+    """Measure what the bar is about, smaller; give what is far off it twice."""
+    dense = cases.dense(QUICK.large_mib, DENSE)
+    works: dict[str, Callable[[], Comparison | Large]] = {
+        cases.MLP.name: lambda: _compared(cases.MLP, PAIR, QUICK),
+        cases.MOBILENET.name: lambda: _compared(cases.MOBILENET, PAIR, QUICK),
+        DENSE: lambda: _compared(dense, (*PAIR, "floor"), QUICK),
+        MEMORY: lambda: _largest(QUICK, (OURS,), inside=False),
+    }
+    faults = []
+    for name, work in works.items():
+        bars = [bar for bar in BARS if bar.case == name]
+        found = figures(work())
+        if missed(bars, found, QUICK_SLACK):
+            found = better(bars, found, figures(work()))
+        print(*(said(bar, found) for bar in bars), sep="\n", flush=True)
+        faults += [said(bar, found) for bar in missed(bars, found, QUICK_SLACK)]
+    return faults
+
+
+def write_page() -> None:
+    """Write the page from the figures that are stored."""
+    PAGE.write_text(page(stored(), PICTURES), encoding="utf-8")
+
+
+def stored() -> Run:
+    """Give what the last full run has found."""
+    return msgspec.json.decode(FIGURES.read_bytes(), type=Run)
+
+
+def _compared(case: Case, ways: Sequence[str], plan: Plan) -> Comparison:
+    _say(case.title)
+    return fresh(compare, replace(case, repeats=plan.repeats or case.repeats), ways)
+
+
+def _largest(plan: Plan, ways: Sequence[str], *, inside: bool) -> Large:
+    case = cases.dense(plan.large_mib)
+    _say(f"memory for {case.title}")
+    return large.measure(case, ways, inside=inside)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _environment() -> dict[str, str]:
+    names = ("bundlekit", "keras", "tensorflow", "numpy", "h5py")
     return {
-        "MiB": ours.stat().st_size / 2**20,
-        "save ms": save[0] * 1e3,
-        "Keras save ms": save[1] * 1e3,
-        "save ratio": save[0] / save[1],
-        "load ms": load[0] * 1e3,
-        "Keras load ms": load[1] * 1e3,
-        "load ratio": load[0] / load[1],
+        **{name: version(name) for name in names},
+        "Python": platform.python_version(),
+        "on": f"{platform.system()} with {os.cpu_count()} cores",
+        "load before": f"{os.getloadavg()[0]:.1f}",
     }
 
 
-def peak(name: str, folder: Path, way: str) -> dict[str, float]:
-    """Save, then load, in a process of its own; give the growth of its peak memory."""
-    import keras
-
-    import bundlekit
-
-    path = folder / f"{way}.keras"
-    model = make(name)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if way == "ours":
-        bundlekit.dump(model, path)
-    else:
-        keras.saving.save_model(model, path)
-    saved = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    size = path.stat().st_size / 1024
-    return {f"{way} save, times the size": (saved - before) / size}
-
-
-def inspecting(folder: Path) -> dict[str, float]:
-    """Inspect a bundle of 1 GiB; give the CPU milliseconds beyond a bare interpreter's."""
-    from bundlekit import manifest
-    from bundlekit.artifact import Content, write
-
-    path = folder / "large.bundle"
-    fields = {
-        "adapter": "a",
-        "payload_version": 1,
-        "distribution": "d",
-        "type": "t",
-        "kind": "k",
-    }
-    with path.open("wb") as file:
-        content = {"zeros.bin": Content(bytes(2**30), tensors=True)}
-        write(file, content, lambda m: manifest.build(**fields, members=m, environment={}))
-    bare = [sys.executable, "-c", "pass"]
-    inspect = [sys.executable, "-m", "bundlekit", "inspect", str(path)]
-    used = [[cpu(command) for command in (bare, inspect)] for _ in range(REPEATS)]
-    beyond = statistics.median(inspected - nothing for nothing, inspected in used)
-    return {"inspect 1 GiB, CPU ms": beyond * 1e3}
-
-
-def cpu(command: list[str]) -> float:
-    """Run a command; give its user and system seconds."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def case(*words: str) -> dict[str, float]:
-    """Run one case in a process of its own."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *words],
-        check=True,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+def main(words: Sequence[str] | None = None) -> None:
+    """Run what the command line says."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def report() -> None:
-    """Run every case and print the figures as Markdown."""
-    import keras
-
-    import bundlekit
-
-    print(
-        f"bundlekit {bundlekit.__version__}, Keras {keras.__version__}, {os.cpu_count()} cores, ",
-        end="",
-    )
-    print(f"Python {platform.python_version()}, {platform.system()}\n")
-    table = {name: case("compare", name) for name in MODELS}
-    columns = list(next(iter(table.values())))
-    print("| model |", " | ".join(columns), "|\n|---|" + "---:|" * len(columns))
-    for name, row in table.items():
-        print(f"| {name} |", " | ".join(f"{value:.2f}" for value in row.values()), "|")
-    figures = {**case("inspect")}
-    for way in ("ours", "theirs"):
-        figures |= case("peak", "dense-256-mib", way)
-    print("\n| | |\n|---|---:|")
-    for what, value in figures.items():
-        print(f"| {what} | {value:.2f} |")
-
-
-def main(words: list[str]) -> None:
-    """Run one case, or all."""
-    with TemporaryDirectory(prefix="bundlekit-benchmark-") as name:
-        folder = Path(name)
-        if not words:
-            report()
-        elif words[0] == "compare":
-            print(json.dumps(compare(words[1], folder)))
-        elif words[0] == "peak":
-            print(json.dumps(peak(words[1], folder, words[2])))
-        else:
-            print(json.dumps(inspecting(folder)))
+    choice = parser.add_mutually_exclusive_group()
+    for name in ("--quick", "--rough", "--page"):
+        choice.add_argument(name, action="store_true")
+    given = parser.parse_args(words)
+    if given.page:
+        return write_page()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whose variables the floor takes its bytes from
+    faults = quick() if given.quick else full(ROUGH if given.rough else FULL)
+    if faults:
+        sys.exit("does not reach the bar:\n" + "\n".join(faults))
+    return None
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
