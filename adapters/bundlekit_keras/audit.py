@@ -59,8 +59,9 @@ def needs(
             symbol = f"{record.module}.{record.qualname}"
             raise _not_allowed(", ".join(record.where), symbol, allowed)
     found: dict[tuple[str, str, str, str | None], list[str]] = {}
-    for place, node in nodes.walk(config):
-        raw = read_node(place, node, allowed)
+    parts = list(nodes.containers(config))
+    for place, node in parts:
+        raw = read_node(place, node, allowed) if nodes.is_node(node) else None
         if raw is None:
             continue
         where = str(place)
@@ -73,7 +74,7 @@ def needs(
                 raise _contradicts(need, where, f"{raw[0]} from {raw[3]}")
         if not claimed:
             found.setdefault(raw, []).append(where)
-    _check_legacy(config)
+    _check_legacy(parts)
     _check_texts(config, claims)
     for record in records:
         if record.kind == "lambda" and not record.code:
@@ -210,23 +211,27 @@ def _check_lambda(place: Place, config: dict[str, Any]) -> None:
 def carries_code(config: object) -> bool:
     """Tell whether a config holds lambdas as bytecode, in the form of old Keras files."""
     try:
-        _check_legacy(config)
+        _check_legacy(nodes.containers(config))
     except Refused:
         return True
     return False
 
 
-def _check_legacy(config: object) -> None:
-    """Refuse lambdas as Keras 1 and 2 wrote them: a list of bytecode, defaults and closure."""
-    bytecode = {
-        id(value)
-        for _, node in nodes.walk(config)
-        if node["class_name"] == nodes.LAMBDA and isinstance(node["config"], dict)
-        for value in node["config"].values()
-    }
-    for place, value in nodes.lists(config):
-        if id(value) in bytecode:
-            continue  # as Keras 3 writes a lambda; a need of its own
+def _check_legacy(parts: Iterable[tuple[Place, Any]]) -> None:
+    """Refuse lambdas as Keras 1 and 2 wrote them: a list of bytecode, defaults and closure.
+
+    Args:
+        parts: all objects and lists of a config, outermost first.
+    """
+    bytecode: set[int] = set()
+    for place, value in parts:
+        if nodes.is_node(value):
+            if value["class_name"] == nodes.LAMBDA and isinstance(value["config"], dict):
+                # As Keras 3 writes a lambda; a need of its own.
+                bytecode.update(map(id, value["config"].values()))
+            continue
+        if not isinstance(value, list) or id(value) in bytecode:
+            continue
         first = value[0] if len(value) == 3 else None
         if isinstance(first, str) and _MARSHALLED.fullmatch(first):
             raise Refused(

@@ -9,6 +9,7 @@ itself, the scopes and the registry; what fits twice or not at all is refused.
 
 from __future__ import annotations
 
+import json
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,7 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
 
     if marks is None:
         search.require_distinct(config)
-    marked = marks is not None and bool(marks.objects)
-    if marked:
+    if marks and marks.coded:
         _spell_lambdas(config)
     for place, node in nodes.walk(config):
         number = node.pop(MARK, None)
@@ -84,7 +84,8 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
         if isinstance(obj, FunctionType):
             _write_function(node, obj)
         add(obj, nodes.registered_name(node), place)
-    if marks and marked:
+    # Marks that are left stand in texts; there is a search for one only if there is any.
+    if marks and MARK[1:] in json.dumps(config):
         for place, obj in _written_as_text(config, marks):
             add(obj, require_keras().saving.get_registered_name(obj), place)
         _clean_texts(config)

@@ -106,6 +106,8 @@ def _written(
         made_so.set_obj_track_times(False)  # the same weights are the same bytes at any time
     file = h5f.create(b"weights", h5f.ACC_TRUNC, fcpl=root, fapl=access)
     made: dict[str, Any] = {"": file}
+    kinds: dict[Any, Any] = {}
+    spaces: dict[tuple[int, ...], Any] = {(): h5s.create(h5s.SCALAR)}
 
     def group_at(path: str) -> Any:
         if path not in made:
@@ -120,11 +122,17 @@ def _written(
                 _set_text(group_at(place), b"name", group.name)
             for key, array in own.items():
                 holder, _, name = f"{place}/{key}".rpartition("/")
-                kind = h5t.py_create(array.dtype, logical=True)
-                space = h5s.create_simple(array.shape) if array.shape else h5s.create(h5s.SCALAR)
+                if array.dtype not in kinds:
+                    kinds[array.dtype] = h5t.py_create(array.dtype, logical=True)
+                if array.shape not in spaces:
+                    spaces[array.shape] = h5s.create_simple(array.shape)
                 indexed = array.dtype.name in ITEM_SIZES
                 dataset = h5d.create(
-                    group_at(holder), name.encode(), kind, space, reserved if indexed else plain
+                    group_at(holder),
+                    name.encode(),
+                    kinds[array.dtype],
+                    spaces[array.shape],
+                    reserved if indexed else plain,
                 )
                 if array.dtype.name == "bfloat16":
                     _set_text(dataset, b"dtype", "bfloat16")

@@ -27,6 +27,8 @@ class Marks:
     """What `get_config` of an object became, by the object's number."""
     places: dict[int, str] = field(default_factory=dict)
     """Where an object is in the config, the first time, by its number."""
+    coded: bool = False
+    """Whether a mark stands for the bytecode of a lambda."""
     failed: tuple[Any, ...] = ()
     """The objects inside each other at which writing failed, the outermost first."""
     _numbers: dict[int, int] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class Marks:
 
     def code(self, function: Any) -> tuple[str, None, None]:
         """Give what stands for the bytecode of a lambda."""
+        self.coded = True
         return f"{MARK}{self.number(function)}", None, None
 
 

@@ -63,14 +63,19 @@ def _step(key: str | int) -> str:
 
 def walk(config: object) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Yield every node with its place, outermost first, in the order of the config."""
-    for place, value in _walk(config):
-        if isinstance(value, dict) and "class_name" in value and "config" in value:
+    for place, value in containers(config):
+        if is_node(value):
             yield place, value
+
+
+def is_node(value: object) -> bool:
+    """Tell whether a part of a config is a node."""
+    return isinstance(value, dict) and "class_name" in value and "config" in value
 
 
 def texts(config: object) -> Iterator[tuple[Place, str]]:
     """Yield every string that is no key, with its place, in the order of the config."""
-    for place, value in _walk(config):
+    for place, value in containers(config):
         inner = value.items() if isinstance(value, dict) else enumerate(value)
         for key, child in inner:
             if isinstance(child, str):
@@ -80,22 +85,15 @@ def texts(config: object) -> Iterator[tuple[Place, str]]:
 def owned_texts(config: object) -> Iterator[tuple[Place, str, dict[str, Any] | None]]:
     """Yield every string as `texts`, and the node that it is in; `None`: `compile` was given it."""
     owners: dict[int, dict[str, Any] | None] = {}
-    for place, value in _walk(config):
+    for place, value in containers(config):
         owner = owners.pop(id(value), None)
-        if isinstance(value, dict) and "class_name" in value and "config" in value:
+        if is_node(value):
             owner = value
         for key, child in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(child, str):
                 yield Place(place, key), child, owner
             elif isinstance(child, _CONTAINERS):
                 owners[id(child)] = None if key == "compile_config" else owner
-
-
-def lists(config: object) -> Iterator[tuple[Place, list[Any]]]:
-    """Yield every list with its place, in the order of the config."""
-    for place, value in _walk(config):
-        if isinstance(value, list):
-            yield place, value
 
 
 def registered_name(node: dict[str, Any]) -> str:
@@ -122,19 +120,20 @@ def renumber_shared(config: object) -> None:
     is shared says nothing of the model, and is not so in one that was loaded.
     """
     times: Counter[int] = Counter()
-    for _, node in walk(config):
+    found = [node for _, node in walk(config)]
+    for node in found:
         if "DTypePolicy" in node["class_name"]:
             node.pop(_SHARED, None)
         times[node.get(_SHARED, 0)] += 1
     numbers: dict[int, int] = {}
-    for _, node in walk(config):
+    for node in found:
         if _SHARED in node and times[node[_SHARED]] == 1:
             del node[_SHARED]
         elif _SHARED in node:
             node[_SHARED] = numbers.setdefault(node[_SHARED], len(numbers) + 1)
 
 
-def _walk(config: object) -> Iterator[tuple[Place, Any]]:
+def containers(config: object) -> Iterator[tuple[Place, Any]]:
     """Yield every object and list, outermost first; places of plain values are never made."""
     pending: list[tuple[Place | None, str | int, object]] = [(None, "", config)]
     while pending:

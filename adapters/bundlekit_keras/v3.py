@@ -51,6 +51,7 @@ from bundlekit_keras import (
 )
 from bundlekit_keras import stored as stored_weights
 from bundlekit_keras.account import account_of
+from bundlekit_keras.collecting import uncollected
 from bundlekit_keras.described import (
     describe,
     optimizer_kind,
@@ -125,6 +126,7 @@ class KerasAdapter:
         "objects that were set on a `Sequential` or Functional model after it was made",
     )
 
+    @uncollected()
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the members of a Keras v3 zip; with `example=inputs`, a prediction beside them.
 

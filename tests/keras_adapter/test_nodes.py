@@ -27,13 +27,17 @@ def test_places_tell_keys_from_paths() -> None:
     assert places == ['["a.b"][0]', "a.b[0]", '["[0]"][""]']
 
 
-def test_texts_and_lists_are_walked_with_their_places() -> None:
+def test_texts_and_containers_are_walked_with_their_places() -> None:
     config = {"a": ["x", {"b": "y"}], "c": 1}
     assert [(str(where), text) for where, text in nodes.texts(config)] == [
         ("a[0]", "x"),
         ("a[1].b", "y"),
     ]
-    assert [(str(where), value) for where, value in nodes.lists(config)] == [("a", config["a"])]
+    assert [(str(where), value) for where, value in nodes.containers(config)] == [
+        ("the model", config),
+        ("a", config["a"]),
+        ("a[1]", config["a"][1]),
+    ]
 
 
 def test_the_registered_name_is_what_keras_looks_up() -> None:
