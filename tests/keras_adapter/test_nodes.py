@@ -28,7 +28,7 @@ def test_places_tell_keys_from_paths() -> None:
 
 
 def test_texts_and_containers_are_walked_with_their_places() -> None:
-    config = {"a": ["x", {"b": "y"}], "c": 1}
+    config: dict[str, Any] = {"a": ["x", {"b": "y"}], "c": 1}
     assert [(str(where), text) for where, text in nodes.texts(config)] == [
         ("a[0]", "x"),
         ("a[1].b", "y"),
