@@ -32,7 +32,7 @@ def view(variable: Any) -> Any:
     value = value() if callable(value) else value  # one of TensorFlow's own
     found = None
     of_backend = _VIEWS.get(_package(value))
-    with suppress(TypeError, ValueError, RuntimeError, AttributeError):
+    with suppress(TypeError, ValueError, RuntimeError, AttributeError, BufferError):
         found = of_backend(value) if of_backend else None
     if found is None:
         found = require_keras().ops.convert_to_numpy(variable)

@@ -24,7 +24,6 @@ from bundlekit_keras import (
     stored,
 )
 from bundlekit_keras.framework import require_keras
-from bundlekit_keras.keras_own import is_keras_own
 from bundlekit_keras.record import Array, Record, Variable
 
 if TYPE_CHECKING:
@@ -207,9 +206,16 @@ def _loads_more(owner: Any, all_variables: bool) -> bool:
         owner: the object.
         all_variables: whether its arrays are its variables, each as it is.
     """
+    keras = require_keras()
+    plain: tuple[Any, ...] = (keras.Layer, keras.optimizers.Optimizer)
+    # These tell apart how they are quantised; what is not a variable of theirs stays as it is.
+    if all_variables:
+        layers = keras.layers
+        plain += (layers.Dense, layers.EinsumDense, layers.Embedding, layers.Conv2D)
     own = getattr(type(owner), "load_own_variables", None)
     calibrated = adapted.mode_of(owner) in adapted.CALIBRATED  # which Keras does not load
-    return own is not None and not calibrated and not (all_variables and is_keras_own(own))
+    known = own in {kind.load_own_variables for kind in plain}
+    return own is not None and not calibrated and not known
 
 
 def _require_held(account: Account, index: Iterable[Tensor]) -> None:

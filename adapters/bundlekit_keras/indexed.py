@@ -105,7 +105,7 @@ def taken(found: Stored, places: Collection[str]) -> dict[str, Any]:
             near = get_close_matches(place, [*{one.group for one in everything}, *known], 3)
             nearest = f"; the nearest are {', '.join(near)}" if near else ""
             raise UnknownOption(
-                f"parts has {place!r}, where nothing is stored{nearest}; 'weights' is all",
+                f"parts has {place!r}, where nothing is stored{nearest}; 'weights' is all of them",
                 option="parts",
                 found=place,
                 known=tuple(near),

@@ -296,7 +296,7 @@ class TestBuffers:
 
         kind = buffers.numpy_dtype(dtype)
         value = (np.arange(np.prod(shape, dtype=int)) % 2).astype(kind).reshape(shape)
-        variable = keras.Variable(keras.ops.zeros(shape, dtype), dtype=dtype)
+        variable = keras.Variable(keras.ops.zeros(shape, dtype), dtype=dtype, trainable=False)
         for offset in (0, 4):  # aligned as backends want it, and not
             buffers.give(variable, at(offset, value))
             seen = buffers.view(variable)

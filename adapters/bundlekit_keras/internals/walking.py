@@ -88,6 +88,13 @@ def _found() -> list[Hook] | None:
             found.append((inner_path, saveable))
         save(saveable, weights, assets, inner_path, visited)
 
+    def remembered(kind: str) -> Any:
+        if _walking.found is None:
+            return left_out(kind)
+        if kind not in _left_out:
+            _left_out[kind] = frozenset(left_out(kind))
+        return _left_out[kind]
+
     def attributes(saveable: Any) -> Iterator[tuple[str, Any]]:
         lists_itself: Any = type(saveable).__dir__  # which a class may do in a way of its own
         plain = lists_itself is object.__dir__ and hasattr(saveable, "_obj_type")
@@ -95,9 +102,7 @@ def _found() -> list[Hook] | None:
             yield from walk(saveable)
             return
         kind = saveable._obj_type()
-        if kind not in _left_out:
-            _left_out[kind] = frozenset(left_out(kind))
-        skipped = _left_out[kind]
+        skipped = remembered(kind)
         if kind in _CONTAINERS:
             yield "layers", saveable.layers
         names = _of_class(type(saveable), kind) | (vars(saveable).keys() - skipped)
@@ -107,7 +112,11 @@ def _found() -> list[Hook] | None:
             with suppress(Exception):  # as Keras does: whatever a property raises
                 yield name, getattr(saveable, name)
 
-    return [(saving_lib, "_save_state", saved), (saving_lib, "_walk_saveable", attributes)]
+    return [
+        (saving_lib, "_save_state", saved),
+        (saving_lib, "_walk_saveable", attributes),
+        (saving_lib, "get_attr_skipset", remembered),
+    ]
 
 
 _hooks = Hooks(_found)
