@@ -246,9 +246,9 @@ def build(
 ) -> tuple[bytes, Manifest]:
     """Make an artifact in memory, with one copy of the members; see `write`."""
     plan = _planned(contents)
-    sink = MemorySink(plan[-1][0].end if plan else 0)
-    manifest = _fill(sink, plan, describe, report)
-    return sink.value(), manifest
+    with MemorySink(plan[-1][0].end if plan else 0) as sink:
+        manifest = _fill(sink, plan, describe, report)
+        return sink.value(), manifest
 
 
 _Plan: TypeAlias = "list[tuple[layout.Entry, Pieces]]"

@@ -46,6 +46,12 @@ class MemorySink:
         self._file = io.BytesIO(bytes(size))
         self._view = self._file.getbuffer()
 
+    def __enter__(self) -> MemorySink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._view.release()  # a file that ends before what is seen of it is an error
+
     @contextmanager
     def room(self, offset: int, size: int) -> Iterator[memoryview]:
         """Give the place itself."""
