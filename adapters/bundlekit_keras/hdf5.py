@@ -29,7 +29,7 @@ MAX_DEPTH = 200
 MAX_RATIO = 1100
 """How much smaller than its values a compressed array may be stored. Threat: a small file that
 fills memory. Deflate reaches 1,030."""
-_KINDS = "biufS"
+_KINDS = "biufcS"
 _ERRORS = (
     ArithmeticError,
     AttributeError,
