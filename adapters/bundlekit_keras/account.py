@@ -19,7 +19,7 @@ from bundlekit_keras import addresses
 from bundlekit_keras.framework import require_keras, variable_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bundlekit_keras.addresses import Slot
 
@@ -176,7 +176,7 @@ def _walked(stored: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, Any
     while pending:
         place, owner = pending.popleft()
         for path, value, of_generator in _inside(place, owner, seen, kinds):
-            if kinds[value] is _VARIABLE:
+            if kinds[type(value)] is _VARIABLE:
                 held.append((path, value, owner, of_generator))
             elif id(value) not in seen:
                 seen.add(id(value))
@@ -194,7 +194,7 @@ def _inside(
     pending = _children(place, owner, kinds)[::-1]
     while pending:
         path, value, of_generator = pending.pop()
-        kind = kinds[value]
+        kind = kinds[type(value)]
         if kind is _VARIABLE or kind is _OWNER:
             yield path, value, of_generator
         elif id(value) not in seen:
@@ -216,15 +216,18 @@ def _children(
         named = [(str(index), child) for index, child in enumerate(in_order)]
     else:
         attributes = vars(value)
+        kinds.learn(attributes.values())
         named = [
-            (name, attributes[name])
-            for name in sorted(attributes, key=lambda name: (name.startswith("_"), name))
-            if name not in _NOT_HELD and not name.startswith("_self_")
+            (name, child)
+            for name, child in attributes.items()
+            if kinds[type(child)] and name not in _NOT_HELD and not name.startswith("_self_")
         ]
+        named.sort(key=lambda one: (one[0].startswith("_"), one[0]))
+    kinds.learn(child for _, child in named)
     return [
         (f"{path}/{name}" if path else name, child, of_generator)
         for name, child in named
-        if kinds[child] is not None
+        if kinds[type(child)]
     ]
 
 
@@ -237,11 +240,11 @@ class _Kinds(dict[type, str | None]):
     It is a variable, holds variables of its own, is looked into, or (`None`) is none of these.
     """
 
-    def __getitem__(self, value: Any) -> str | None:
-        kind = type(value)
-        if kind not in self:
-            self[kind] = _kind_of(value)
-        return self.get(kind)
+    def learn(self, values: Iterable[Any]) -> None:
+        """Make sure that the types of some objects are there."""
+        for value in values:
+            if type(value) not in self:
+                self[type(value)] = _kind_of(value)
 
 
 def _kind_of(value: Any) -> str | None:

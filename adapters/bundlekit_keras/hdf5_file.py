@@ -1,7 +1,7 @@
 """HDF5 files of weights, laid out without their arrays: structure in memory, arrays where they are.
 
-Groups, names and the headers of arrays are written as Keras writes them; the arrays follow, row-major
-and each in one piece. So a file is pieces that can be written one after the other, the arrays straight
+Groups, names and the headers of arrays stand as Keras has them; the arrays follow, row-major and
+each in one piece. So a file is pieces that can be written one after the other, the arrays straight
 from the variables, and where each array lies is known before anything is written.
 """
 
@@ -16,10 +16,6 @@ from bundlekit_keras.addresses import VARIABLES, stored_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-_ROOM = 64 << 20
-_ROOM_OF_ARRAY = 16 << 10
-"""Bytes that the structure of a file takes at most: room that is reserved, and not used."""
 
 
 class Group(NamedTuple):
@@ -39,7 +35,7 @@ class LaidOut(NamedTuple):
     tensors: tuple[Tensor, ...]
     """Where in it each array lies."""
     others: tuple[str, ...]
-    """The paths of arrays that no tensor index lists, such as texts: they are in the structure."""
+    """The paths of arrays that no tensor index lists, such as texts."""
 
 
 def laid_out(groups: Iterable[Group], member: str) -> LaidOut:
@@ -90,7 +86,9 @@ def laid_out(groups: Iterable[Group], member: str) -> LaidOut:
         for path, (found, array) in stored.items()
         if array.dtype.name in ITEM_SIZES
     )
-    others = tuple(path for path, (_, array) in stored.items() if array.dtype.name not in ITEM_SIZES)
+    others = tuple(
+        path for path, (_, array) in stored.items() if array.dtype.name not in ITEM_SIZES
+    )
     return LaidOut(Pieces(list(_pieces(structure, stored.values(), size))), tensors, others)
 
 

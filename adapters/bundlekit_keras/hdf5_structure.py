@@ -1,8 +1,9 @@
 """The structure of an HDF5 file, without its arrays: the bytes that say what there is, and where.
 
-Written as the HDF5 File Format Specification (version 3.0) says it, in its oldest and plainest form,
-which every release of the library reads: a superblock of version 0, object headers of version 1,
-groups whose links stand in their headers, arrays that are contiguous, and texts in global heaps.
+Written as the HDF5 File Format Specification (version 3.0) says it, in its oldest and plainest
+form, which every release of the library reads: a superblock of version 0, object headers of
+version 1, groups whose links stand in their headers, arrays that are contiguous, and texts in
+global heaps.
 The library itself takes five times as long for it (see `docs/decisions.md`), and cannot leave
 arrays out; it defines the types of values here, and tests let it read what is written.
 """
@@ -195,8 +196,11 @@ def _heap(texts: list[str]) -> bytes:
     )
     size = max(4096, _HEAP.size + len(body) + _IN_HEAP.size)
     free = _IN_HEAP.pack(0, 0, size - _HEAP.size - len(body))
-    return _HEAP.pack(b"GCOL", 1, size) + body + free + bytes(
-        size - _HEAP.size - len(body) - _IN_HEAP.size
+    return (
+        _HEAP.pack(b"GCOL", 1, size)
+        + body
+        + free
+        + bytes(size - _HEAP.size - len(body) - _IN_HEAP.size)
     )
 
 

@@ -44,7 +44,12 @@ def restored(config: dict[str, Any], payload: Payload, context: Context, member:
         NotRestorable: Keras failed, or the model has other variables than the bundle.
         Damaged: there is no record of variables.
     """
-    with assembly.failing(payload), uncollected(), internals.uninitialized() as waiting:
+    with (
+        assembly.failing(payload),
+        uncollected(),
+        internals.answered_once(),
+        internals.uninitialized() as waiting,
+    ):
         model, found, account = _rebuilt(config, payload, context)
         exact.restore(account, found, payload, member)
         waiting.initialize(without=[account.entries[one.path].variable for one in found.variables])

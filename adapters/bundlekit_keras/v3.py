@@ -39,6 +39,7 @@ from bundlekit_keras import (
     fidelity,
     hdf5,
     indexed,
+    internals,
     keras_file,
     loading,
     older_places,
@@ -127,6 +128,7 @@ class KerasAdapter:
     )
 
     @uncollected()
+    @internals.answered_once()
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the members of a Keras v3 zip; with `example=inputs`, a prediction beside them.
 

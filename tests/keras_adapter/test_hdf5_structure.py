@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from bundlekit_keras import buffers, hdf5, hdf5_file, hdf5_structure
+from bundlekit_keras.addresses import stored_path
 from bundlekit_keras.hdf5_file import Group, laid_out
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_the_library_finds_what_was_written(
 
     file.visititems(visit)
     expected = {
-        hdf5_file.stored_path(group.place, key): value
+        stored_path(group.place, key): value
         for group in groups
         for key, value in group.values.items()
     }

@@ -20,6 +20,7 @@ from bundlekit_keras.internals.configs import (
     tolerating_lambdas,
 )
 from bundlekit_keras.internals.initializing import Waiting, uninitialized
+from bundlekit_keras.internals.questions import answered_once
 from bundlekit_keras.internals.state import (
     global_seed,
     name_counters,
@@ -34,6 +35,7 @@ __all__ = [
     "COMPILED_METRICS",
     "Waiting",
     "all_layers",
+    "answered_once",
     "global_seed",
     "importing_no_tensorflow",
     "make_metrics",

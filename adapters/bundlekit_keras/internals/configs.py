@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import sys
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_keras.framework import require_keras
-from bundlekit_keras.internals.hooks import Hook, Hooks
+from bundlekit_keras.internals.hooks import Hook, Hooks, Instead
 from bundlekit_keras.internals.versions import tried
 from bundlekit_keras.marks import Marks
 
@@ -95,6 +96,7 @@ def _found() -> list[Hook] | None:
     if not tried():
         return None
     try:
+        from keras.src.models import functional, sequential
         from keras.src.saving import serialization_lib
         from keras.src.utils import python_utils
 
@@ -127,12 +129,18 @@ def _found() -> list[Hook] | None:
     def dumped(function: Any) -> Any:
         return dump(function) if _watching.marks is None else _watching.marks.code(function)
 
+    def copied(value: Any) -> Any:
+        # A copy of a whole config, of which nobody else knows.
+        return copy.deepcopy(value) if _watching.marks is None else value
+
     def warn(message: Any, *arguments: Any, **named: Any) -> None:
         if not (_watching.lambdas and str(message).startswith(_LAMBDA_WARNING)):
             named["stacklevel"] = named.get("stacklevel", 1) + 1
             warnings.warn(message, *arguments, **named)
 
+    copying = [module for module in (functional, sequential) if hasattr(module, "copy")]
     return [
+        *((module, "copy", Instead(module.copy, deepcopy=copied)) for module in copying),
         (serialization_lib, "record_object_after_serialization", recorded),
         (serialization_lib, "_get_class_or_fn_config", described),
         (python_utils, "func_dump", dumped),

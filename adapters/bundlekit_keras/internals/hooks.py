@@ -62,3 +62,19 @@ class Hooks:
 
 _ABSENT = object()
 """What is inherited, and not the holder's own."""
+
+
+class Instead:
+    """A module with another function in it, for a module that imports it.
+
+    Args:
+        module: the one that has all others.
+        functions: those that are others, by name.
+    """
+
+    def __init__(self, module: Any, **functions: Any) -> None:
+        self._module = module
+        vars(self).update(functions)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)

@@ -17,18 +17,27 @@ if TYPE_CHECKING:
 _METHOD = "_initialize_with_initializer"
 
 
-class _Building(threading.local):
-    waiting: dict[int, tuple[Any, Callable[..., Any]]] | None = None
-
-
-_building = _Building()
-
-
 class Waiting:
     """The variables that were made without their initial values: they hold zeros."""
 
-    def __init__(self, waiting: dict[int, tuple[Any, Callable[..., Any]]]) -> None:
-        self._waiting = waiting
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[Any, Callable[..., Any]]] = {}
+        self._blanks: dict[tuple[tuple[int, ...], str], Any] = {}
+
+    def blank(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """Give a tensor of zeros, the same for several variables where that can be.
+
+        `None` where there is none.
+        """
+        if not buffers.is_shareable():
+            return buffers.blank(shape, dtype)
+        if (shape, dtype) not in self._blanks:
+            self._blanks[shape, dtype] = buffers.blank(shape, dtype)
+        return self._blanks[shape, dtype]
+
+    def add(self, variable: Any, initializer: Callable[..., Any]) -> None:
+        """Remember a variable, and where its initial value comes from."""
+        self._waiting[id(variable)] = (variable, initializer)
 
     def initialize(self, without: Iterable[Any] = ()) -> None:
         """Give them what their initializers say.
@@ -43,6 +52,13 @@ class Waiting:
             variable.assign(initializer(variable.shape, dtype=variable.dtype))
 
 
+class _Building(threading.local):
+    waiting: Waiting | None = None
+
+
+_building = _Building()
+
+
 @contextmanager
 def uninitialized(*, wanted: bool = True) -> Iterator[Waiting]:
     """Let variables that this thread makes hold zeros, which take no memory until they are written.
@@ -55,10 +71,10 @@ def uninitialized(*, wanted: bool = True) -> Iterator[Waiting]:
     """
     with _hooks.installed() as available:
         before = _building.waiting
-        waiting: dict[int, tuple[Any, Callable[..., Any]]] = {} if before is None else before
+        waiting = Waiting() if before is None else before
         _building.waiting = waiting if available and wanted else None
         try:
-            yield Waiting(waiting)
+            yield waiting
         finally:
             _building.waiting = before
 
@@ -74,14 +90,14 @@ def _found() -> list[Hook] | None:
         return None
 
     def initialized(self: Any, initializer: Callable[..., Any]) -> None:
-        blank = None
-        if _building.waiting is not None and require_keras().distribution.distribution() is None:
-            blank = buffers.blank(tuple(self._shape), str(self._dtype))
-        if blank is None:
+        waiting, blank = _building.waiting, None
+        if waiting is not None and require_keras().distribution.distribution() is None:
+            blank = waiting.blank(tuple(self._shape), str(self._dtype))
+        if waiting is None or blank is None:
             initialize(self, initializer)
             return
         self._initialize(blank)
-        _building.waiting[id(self)] = (self, initializer)  # type: ignore[index]
+        waiting.add(self, initializer)
 
     return [(Variable, _METHOD, initialized)]
 
