@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from bundlekit.artifact import Artifact
-from bundlekit.atomic import replacing, require_writable
+from bundlekit.atomic import prepared, require_writable, writing_to
 from bundlekit.bundle_type import Bundle
 from bundlekit.errors import TargetUnusable, UnknownOption
 from bundlekit.options import require_known
@@ -23,11 +23,13 @@ from bundlekit.progress import Progress, require_report
 from bundlekit.reading import reader_of, require_reading
 from bundlekit.rebuilding import is_wanted, require_rebuilt
 from bundlekit.resolution import require_objects, resolve
+from bundlekit.sink import FileSink
 from bundlekit.source import opened
 from bundlekit.tensor_reader import TensorReader
 from bundlekit.trust import Trust
 from bundlekit.unpacking import adapters_of, payload_of, restore
 from bundlekit.verification import Verification, probed, verified
+from bundlekit.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -165,11 +167,17 @@ def dump(
         raise TargetUnusable(
             f"cannot write to {target!r}; give a path or a file open in binary mode", target=target
         )
-    packed = _pack(obj, adapter, check, "overwrite", name=name, code=code, options=options)
+    given: dict[str, Any] = {"name": name, "code": code, "options": options}
     if not isinstance(target, str | os.PathLike):
+        packed = _pack(obj, adapter, check, "overwrite", **given)
         return packed.write(target, plain, progress).digest
-    with replacing(target, overwrite=overwrite) as file:
-        return packed.write(file, plain, progress).digest
+    with (
+        prepared(target, overwrite=overwrite) as file,
+        Writer(FileSink(file), progress) as writer,
+    ):
+        packed = _pack(obj, adapter, check, "overwrite", begin=writer.begin, **given)
+        with writing_to(target):
+            return writer.finish(packed.contents, packed.describing(plain)).digest
 
 
 def unbundle(

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from bundlekit import layout
 from bundlekit._registry import installed
 from bundlekit.adapter import Adopted, Foreign, Payload
-from bundlekit.artifact import Content
 from bundlekit.bundle_type import Bundle
 from bundlekit.environment import WRITTEN_BY
 from bundlekit.errors import AdapterBroken, NotABundle
 from bundlekit.manifest import Part
 from bundlekit.packing import Packed, environment_of, require_plain
+from bundlekit.writing import Content
 
 if TYPE_CHECKING:
     import os

@@ -1,4 +1,4 @@
-"""The artifact: bytes to and from a manifest and its members.
+"""An artifact that is read: its manifest, and the bytes of any member.
 
 Reading goes in a fixed order, and each step uses only what the one before has checked: size
 and layout of the archive, the manifest, and that both tell of the same members; then the
@@ -8,36 +8,23 @@ digest of every member, when its bytes are taken. Nothing here knows what a memb
 from __future__ import annotations
 
 import hashlib
-import io
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 from bundlekit import digests, layout
 from bundlekit.crc import combined
-from bundlekit.errors import Damaged, LimitExceeded, NoSuchMember, TargetUnusable, Unwritable
+from bundlekit.errors import Damaged, LimitExceeded, NoSuchMember
 from bundlekit.jobs import Jobs
-from bundlekit.manifest import MAX_MANIFEST_SIZE, Manifest, Member
-from bundlekit.member_names import check_paths
+from bundlekit.manifest import MAX_MANIFEST_SIZE, Manifest
 from bundlekit.memory import allocate
-from bundlekit.pieces import Pieces
 from bundlekit.progress import Progress
 from bundlekit.scratch import Scratch
-from bundlekit.sink import FileSink, MemorySink, Sink, is_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from bundlekit.progress import Report
-    from bundlekit.source import Buffer, Source
-
-
-class Content(NamedTuple):
-    """A member to be written."""
-
-    data: Buffer | Pieces
-    tensors: bool = False
-    """Whether it holds tensors in bulk: such members come first, aligned for mapping."""
+    from bundlekit.source import Source
 
 
 class Artifact:
@@ -208,132 +195,3 @@ class Artifact:
                 source=self.source.name,
                 member=path,
             ) from error
-
-
-def write(
-    file: IO[bytes],
-    contents: Mapping[str, Content],
-    describe: Callable[[tuple[Member, ...]], Manifest],
-    report: Report | None = None,
-) -> Manifest:
-    """Write an artifact from its members and from what describes them.
-
-    A file on a disk is written in place, by all cores, and takes little memory. Anything else,
-    such as a pipe, is given the artifact from front to back, after it was made in memory.
-
-    Args:
-        file: written from where it stands; it need not be seekable.
-        contents: the members by path.
-        describe: makes the manifest, once the members' digests are known.
-        report: told of the bytes of members that are done, and of those in all.
-
-    Raises:
-        Unwritable: a member's name, or the number of members, is not one of the format.
-        TargetUnusable: the file takes nothing.
-    """
-    if is_file(file):
-        plan = _planned(contents)
-        return _fill(FileSink(file), plan, describe, report)
-    data, manifest = build(contents, describe, report)
-    _put(file, data)
-    return manifest
-
-
-def build(
-    contents: Mapping[str, Content],
-    describe: Callable[[tuple[Member, ...]], Manifest],
-    report: Report | None = None,
-) -> tuple[bytes, Manifest]:
-    """Make an artifact in memory, with one copy of the members; see `write`."""
-    plan = _planned(contents)
-    with MemorySink(plan[-1][0].end if plan else 0) as sink:
-        manifest = _fill(sink, plan, describe, report)
-        return sink.value(), manifest
-
-
-_Plan: TypeAlias = "list[tuple[layout.Entry, Pieces]]"
-
-
-def _planned(contents: Mapping[str, Content]) -> _Plan:
-    """Find each member's place; all of an entry is known before but the checksum."""
-    check_paths([*contents, layout.MANIFEST])
-    if len(contents) >= layout.MAX_ENTRIES:
-        raise Unwritable(f"{len(contents):,} members; at most {layout.MAX_ENTRIES - 1:,} fit")
-    order = sorted(contents, key=lambda path: layout.file_order(path, contents[path].tensors))
-    plan: _Plan = []
-    start = 0
-    for path in order:
-        data, tensors = contents[path]
-        pieces = data if isinstance(data, Pieces) else Pieces([data])
-        plan.append((layout.Entry(path, start, pieces.size, 0, tensors), pieces))
-        start = plan[-1][0].end
-    return plan
-
-
-def _fill(
-    sink: Sink,
-    plan: _Plan,
-    describe: Callable[[tuple[Member, ...]], Manifest],
-    report: Report | None,
-) -> Manifest:
-    size = sum(entry.size for entry, _ in plan)
-    progress = Progress(report, size)
-
-    def put(entry: layout.Entry, pieces: Pieces, start: int, end: int) -> tuple[str, int]:
-        sha256, crc = hashlib.sha256(), 0
-        for first in range(start, end, digests.CHUNK_SIZE):
-            last = min(first + digests.CHUNK_SIZE, end)
-            with sink.room(entry.data + first, last - first) as room:
-                pieces.copy(first, last, room)
-                sha256.update(room)
-                crc = zlib.crc32(room, crc)
-            progress.advance(last - first)
-        return sha256.hexdigest(), crc
-
-    jobs = [(entry, pieces, *part) for entry, pieces in plan for part in digests.ranges(entry.size)]
-    found: dict[str, list[str]] = {entry.path: [] for entry, _ in plan}
-    checksums = dict.fromkeys(found, 0)
-    with Jobs(lambda job: put(*job), jobs) as work:
-        work.start(size)
-        for (entry, _, start, end), (digest, crc) in zip(jobs, work.results(), strict=True):
-            found[entry.path].append(digest)
-            checksums[entry.path] = combined(checksums[entry.path], crc, end - start)
-    entries = [entry._replace(crc32=checksums[entry.path]) for entry, _ in plan]
-    members = []
-    for entry in entries:
-        header = layout.local_header(entry)
-        with sink.room(entry.start, len(header)) as room:
-            room[:] = header
-        sha256, chunks = digests.joined(entry.size, found[entry.path])
-        members.append(Member(path=entry.path, size=entry.size, sha256=sha256, chunks=chunks))
-    manifest = describe(tuple(sorted(members, key=lambda member: member.path)))
-    _end(sink, entries, _readable(manifest))
-    progress.finish()
-    return manifest
-
-
-def _end(sink: Sink, entries: list[layout.Entry], encoded: bytes) -> None:
-    start = entries[-1].end if entries else 0
-    last = layout.Entry(layout.MANIFEST, start, len(encoded), zlib.crc32(encoded), aligned=False)
-    directory = layout.directory([*entries, last])
-    sink.end(start, layout.local_header(last) + encoded + directory)
-
-
-def _readable(manifest: Manifest) -> bytes:
-    """Encode a manifest that this release reads again: no size or depth that it refuses."""
-    encoded = manifest.encode()
-    try:
-        Manifest.decode(encoded)
-    except LimitExceeded as error:
-        raise Unwritable(f"no reader would open this: {error}") from error
-    return encoded
-
-
-def _put(file: Any, data: bytes) -> None:
-    # An unbuffered file may take a part only, and says how much.
-    rest = memoryview(data)
-    while rest:
-        taken = file.write(rest)
-        if taken is None and isinstance(file, io.RawIOBase):
-            raise TargetUnusable("the file to write to takes nothing now; open it blocking")
-        rest = rest[len(rest) if taken is None else taken :]

@@ -13,7 +13,6 @@ import os
 import secrets
 import stat
 import sys
-import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SUFFIX = ".bundlekit-tmp"
-
-_PAUSE = 0.05
-"""Seconds. What is written faster than this is synced once, at the end."""
 
 if sys.platform == "win32":
 
@@ -55,17 +51,24 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
         TargetUnusable: the target is a folder, or its folder is missing or not writable, or
             the disk is full.
     """
+    with prepared(target, overwrite=overwrite) as file, writing_to(target):
+        yield file
+
+
+@contextmanager
+def prepared(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """Open a file as `replacing` does, for a block that does not only write.
+
+    Errors of the block are raised as they are; what writes in it says so by `writing_to`.
+    """
     path, mode = _examined(target, overwrite)
-    try:
+    with writing_to(target):
         _remove_leftovers(path)
         temporary, file = _create(path)
-    except OSError as error:
-        raise _unusable(target, _reason(error)) from error
     done = False
     try:
-        with file:
-            with _written_back(file.fileno()):
-                yield file
+        yield file
+        with writing_to(target):
             file.flush()
             if mode is not None:
                 temporary.chmod(mode)
@@ -73,14 +76,10 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
             if sys.platform == "win32":
                 file.close()  # which renames no open file
             _publish(temporary, path, overwrite)
-            done = True
-    except BundleError:
-        raise
-    except FileExistsError as error:
-        raise _exists(target) from error
-    except OSError as error:
-        raise _unusable(target, _reason(error)) from error
+        done = True
     finally:
+        with suppress(OSError):  # what could not be written cannot be flushed either
+            file.close()
         if not done:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -88,30 +87,20 @@ def replacing(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO
 
 
 @contextmanager
-def _written_back(descriptor: int) -> Iterator[None]:
-    """Let the disk begin while the rest is written, so that the last sync has little left."""
-    errors: list[OSError] = []
-    done = threading.Event()
+def writing_to(target: str | os.PathLike[str]) -> Iterator[None]:
+    """Say of what the system refuses that it is the target which cannot be written.
 
-    def sync() -> None:
-        while not done.wait(_PAUSE) and not errors:
-            try:
-                os.fdatasync(descriptor)
-            except OSError as error:  # the system tells of it once, and not at the last sync
-                errors.append(error)
-
-    thread = threading.Thread(target=sync, name="bundlekit-sync")
+    Raises:
+        TargetExists, TargetUnusable: as `replacing`.
+    """
     try:
-        if hasattr(os, "fdatasync"):
-            with suppress(RuntimeError):  # there can be no more threads
-                thread.start()
         yield
-    finally:
-        done.set()
-        if thread.ident is not None:
-            thread.join()
-    if errors:
-        raise errors[0]
+    except BundleError:
+        raise
+    except FileExistsError as error:
+        raise _exists(target) from error
+    except OSError as error:
+        raise _unusable(target, _reason(error)) from error
 
 
 def require_writable(target: str | os.PathLike[str], *, overwrite: bool) -> None:

@@ -50,11 +50,11 @@ class Jobs(Generic[Item, Result]):
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
-    def start(self, size: int) -> None:
-        """Begin on all cores, if `size`, the bytes in all, is worth it."""
+    def start(self, size: int, threads: int | None = None) -> None:
+        """Begin on all cores, or with so many threads, if `size`, the bytes in all, is worth it."""
         if size < WORTH_A_THREAD or cores() == 1:
             return
-        for _ in range(min(cores(), len(self._items))):
+        for _ in range(min(threads or cores(), len(self._items))):
             thread = threading.Thread(target=self._run, name="bundlekit")
             try:
                 thread.start()
@@ -75,6 +75,8 @@ class Jobs(Generic[Item, Result]):
 
     def results(self) -> list[Result]:
         """Give what came of all items, in order, or raise the first error in that order."""
+        if len(self._threads) < cores():
+            self._run()
         return [self.result(index) for index in range(len(self._items))]
 
     def require_no_error(self) -> None:

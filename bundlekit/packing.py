@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from bundlekit import artifact, strict_json, travel
 from bundlekit import manifest as manifests
+from bundlekit import strict_json, travel, writing
 from bundlekit._registry import installed
 from bundlekit._version import __version__
 from bundlekit.adapter import Payload
-from bundlekit.artifact import Content
 from bundlekit.errors import BundleError, Unwritable
 from bundlekit.here import platform_name
 from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
 from bundlekit.options import require_known
+from bundlekit.writing import Content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,17 +47,22 @@ class Packed:
         self, file: IO[bytes], metadata: Mapping[str, Any], report: Report | None = None
     ) -> Manifest:
         """Write the artifact."""
-        return artifact.write(file, self.contents, self._describe(metadata), report)
+        return writing.write(file, self.contents, self.describing(metadata), report)
 
     def build(self, metadata: Mapping[str, Any], report: Report | None = None) -> bytes:
         """Make the artifact in memory."""
-        return artifact.build(self.contents, self._describe(metadata), report)[0]
+        return writing.build(self.contents, self.describing(metadata), report)[0]
 
-    def _describe(self, metadata: Mapping[str, Any]) -> Callable[[tuple[Member, ...]], Manifest]:
+    def describing(self, metadata: Mapping[str, Any]) -> Callable[[tuple[Member, ...]], Manifest]:
+        """Give what makes the manifest, once the members' digests are known."""
         part = self.payload.part
         fields = {field: getattr(part, field) for field in part.__struct_fields__}
         fields |= {"environment": self.environment, "metadata": metadata}
         return lambda members: manifests.build(**fields, members=members)
+
+
+def _no_begin(path: str, content: Content) -> None:
+    """Leave it until all members are there."""
 
 
 def pack(
@@ -69,6 +74,7 @@ def pack(
     code: str = "auto",
     general: Iterable[str] = (),
     prefix: str = "",
+    begin: Callable[[str, Content], None] = _no_begin,
 ) -> Packed:
     """Pack an object, and make sure that a reader would accept it.
 
@@ -80,6 +86,7 @@ def pack(
         code: how classes and functions of the user's travel, see `travel.pack`.
         general: names of options that are not the adapter's, for the error about unknown ones.
         prefix: where its members go.
+        begin: called with each member, and its full path, as soon as it is there.
 
     Raises:
         UnsupportedObject, AdapterMissing, AdapterBroken, AdapterConflict: no adapter to use.
@@ -88,7 +95,7 @@ def pack(
     """
     chosen = installed().choose(obj, adapter)
     require_known(options, adapter=chosen.name, own=chosen.adapter.pack_options, general=general)
-    out = _Out(prefix, code)
+    out = _Out(prefix, code, begin)
     described = chosen.adapter.pack(obj, out, options)
     carried = travel.pack(described.custom_objects, code, described.environment)
     contents = {prefix + path: content for path, content in out.contents.items()}
@@ -123,9 +130,12 @@ def require_plain(name: str | None, metadata: Mapping[str, Any] | None) -> Mappi
 class _Out:
     """Where one object's adapter puts its members and the objects inside it."""
 
-    def __init__(self, prefix: str, code: str) -> None:
+    def __init__(
+        self, prefix: str, code: str, begin: Callable[[str, Content], None] = _no_begin
+    ) -> None:
         self._prefix = prefix
         self._code = code
+        self._begin = begin
         self.contents: dict[str, Content] = {}
         self.tensors: list[Tensor] = []
         self.parts: dict[str, Packed] = {}
@@ -145,6 +155,7 @@ class _Out:
         index = () if isinstance(tensors, bool) else tuple(tensors)
         self.tensors.extend(index)
         self.contents[path] = Content(data, tensors is True or bool(index))
+        self._begin(self._prefix + path, self.contents[path])
 
     def add_json(self, path: str, value: object) -> None:
         self.add(path, strict_json.encode(value, what=path))
@@ -156,7 +167,9 @@ class _Out:
         if name in self.parts:
             raise Unwritable(f"the part {name!r} is added twice", part=name)
         prefix = part_prefix(self._prefix, name)
-        self.parts[name] = pack(obj, adapter, options=options, code=self._code, prefix=prefix)
+        self.parts[name] = pack(
+            obj, adapter, options=options, code=self._code, prefix=prefix, begin=self._begin
+        )
 
 
 def _part(

@@ -23,7 +23,7 @@ class Progress:
 
     Args:
         report: what to tell, or `None`.
-        total: the bytes in all.
+        total: the bytes in all, if they are known.
     """
 
     def __init__(self, report: Report | None = None, total: int = 0) -> None:
@@ -35,13 +35,17 @@ class Progress:
         self._reporting = threading.Lock()
         self._error: BaseException | None = None
 
+    def expect(self, total: int) -> None:
+        """Say how many bytes there are in all; before, nothing is told."""
+        self._total = total
+
     def advance(self, size: int) -> None:
         """Count bytes that are done."""
         if self._report is None:
             return
         with self._counting:
-            self._done = min(self._done + size, self._total)
-            due = time.monotonic() - self._last >= INTERVAL
+            self._done += size
+            due = self._total > 0 and time.monotonic() - self._last >= INTERVAL
             if due:
                 self._last = time.monotonic()
         if due:
@@ -58,7 +62,7 @@ class Progress:
             if self._error is not None:
                 raise self._error
             try:
-                report(self._done, self._total)
+                report(min(self._done, self._total), self._total)
             except BaseException as error:
                 self._error = error
                 raise

@@ -15,10 +15,18 @@ import threading
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bundlekit.direct import PAGE, Direct
 from bundlekit.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_DIRECT = 256 * 1024 * 1024
+"""Bytes of a member from which on it pays to write around the cache; smaller ones are soon read."""
+
+_WAITING = 4096
+"""Parts of pages that are kept in memory: some 10 MiB, of 8 GiB that are written."""
 
 
 class Sink(Protocol):
@@ -28,8 +36,16 @@ class Sink(Protocol):
         """Give a buffer for the bytes at a range, which are there when it is left."""
         ...
 
+    def expect(self, size: int) -> None:
+        """Be told of a member of so many bytes before its ranges are put."""
+        ...
+
     def end(self, offset: int, data: bytes) -> None:
         """Put the last bytes; no room may be open."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what only writing needs."""
         ...
 
 
@@ -46,11 +62,12 @@ class MemorySink:
         self._file = io.BytesIO(bytes(size))
         self._view = self._file.getbuffer()
 
-    def __enter__(self) -> MemorySink:
-        return self
+    def expect(self, size: int) -> None:
+        """Do nothing: the room is there."""
 
-    def __exit__(self, *_: object) -> None:
-        self._view.release()  # a file that ends before what is seen of it is an error
+    def close(self) -> None:
+        """Let go of what is seen of the memory: a file that ends before it is an error."""
+        self._view.release()
 
     @contextmanager
     def room(self, offset: int, size: int) -> Iterator[memoryview]:
@@ -83,21 +100,51 @@ class FileSink:
         file.seek(0, os.SEEK_END)  # lets go of what it has read ahead, which will be outdated
         self._scratch = Scratch()
         self._lock = threading.Lock()
+        self._direct: Direct | None = None
+        self._rest: list[tuple[bytes, int]] = []
+
+    def expect(self, size: int) -> None:
+        """Write around the system's cache from now on, if the member is a large one."""
+        if size >= _DIRECT and self._direct is None:
+            self._direct = Direct(self._file.fileno())
 
     @contextmanager
     def room(self, offset: int, size: int) -> Iterator[memoryview]:
         """Give a buffer, and write it."""
-        with self._scratch.take(size) as view:
+        with self._scratch.take(size, skew=(self._start + offset) % PAGE) as view:
             yield view
             self._put(offset, view)
 
     def end(self, offset: int, data: bytes) -> None:
         """Put the last bytes, and let the file stand behind them."""
-        self._put(offset, memoryview(data))
+        self._write_rest([*self._rest, (data, self._start + offset)])
         self._file.seek(self._start + offset + len(data))
+
+    def close(self) -> None:
+        """Close what is open besides the file itself."""
+        if self._direct is not None:
+            self._direct.close()
 
     def _put(self, offset: int, data: memoryview) -> None:
         position = self._start + offset
+        first, last = (0, 0) if self._direct is None else self._direct.write(data, position)
+        if first == last:
+            self._write(data, position)
+            return
+        # Between whole pages, each part of one would wait until all that is under way is written.
+        with self._lock:
+            self._rest.append((bytes(data[:first]), position))
+            self._rest.append((bytes(data[last:]), position + last))
+            rest, full = self._rest, len(self._rest) > _WAITING
+            self._rest = [] if full else rest
+        if full:
+            self._write_rest(rest)
+
+    def _write_rest(self, rest: list[tuple[bytes, int]]) -> None:
+        for part, position in rest:
+            self._write(memoryview(part), position)
+
+    def _write(self, data: memoryview, position: int) -> None:
         if not hasattr(os, "pwrite"):  # Windows
             with self._lock:
                 self._file.seek(position)

@@ -141,9 +141,10 @@ class KerasAdapter:
         predicted = probe.pack(obj, out, options)
         account = account_of(obj)
         adapted.require_calibrated(account)
-        made = writing.written(obj, account)
+        # First, so that they can be on their way while the rest is made.
         file = writing.weights(account, without=() if optimizer else account.optimizers.values())
         out.add(WEIGHTS, file.pieces, tensors=file.tensors)
+        made = writing.written(obj, account)
         for path, data in made.assets.items():
             out.add(path, data)
         signature = signature_of(obj, predicted)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundlekit import artifact, layout
+from bundlekit import artifact, layout, writing
 from bundlekit import manifest as manifests
-from bundlekit.artifact import Artifact, Content
+from bundlekit.artifact import Artifact
 from bundlekit.digests import CHUNK_SIZE
 from bundlekit.errors import (
     BundleError,
@@ -27,6 +27,7 @@ from bundlekit.errors import (
 )
 from bundlekit.pieces import Pieces
 from bundlekit.source import MemorySource, opened
+from bundlekit.writing import Content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ def describe(members: tuple[Member, ...]) -> Manifest:
 
 def written(contents: dict[str, Content]) -> bytes:
     file = io.BytesIO()
-    artifact.write(file, contents, describe)
+    writing.write(file, contents, describe)
     return file.getvalue()
 
 
@@ -172,13 +173,13 @@ class Trickle(io.RawIOBase):
 
 def test_an_unbuffered_file_gets_everything() -> None:
     file = Trickle(7)
-    artifact.write(file, {"w.h5": Content(b"0123456789", tensors=True)}, describe)  # type: ignore[arg-type]
+    writing.write(file, {"w.h5": Content(b"0123456789", tensors=True)}, describe)  # type: ignore[arg-type]
     assert bytes(opened_bytes(bytes(file.taken)).read("w.h5")) == b"0123456789"
 
 
 def test_a_file_that_takes_nothing_is_an_error() -> None:
     with pytest.raises(TargetUnusable, match="takes nothing now"):
-        artifact.write(Trickle(None), {}, describe)  # type: ignore[arg-type]
+        writing.write(Trickle(None), {}, describe)  # type: ignore[arg-type]
 
 
 def test_an_unknown_member_is_an_error_that_lists_the_known() -> None:
@@ -220,7 +221,7 @@ def test_a_member_above_four_gigabytes_survives(
     monkeypatch.setattr(os, "pwrite", _holes)
     with (tmp_path / "large").open("wb") as large:
         contents = {"z.bin": Content(b"after"), "a.h5": Content(zeros, tensors=True)}
-        artifact.write(large, contents, describe)
+        writing.write(large, contents, describe)
     with opened(tmp_path / "large") as source:
         found = Artifact(source)
         assert found.manifest.members[0].size == size

@@ -5,18 +5,16 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 from pathlib import Path
 
 import pytest
 
-from bundlekit import atomic
-from bundlekit.atomic import replacing
+from bundlekit.atomic import prepared, replacing, writing_to
 from bundlekit.errors import BundleError, TargetExists, TargetUnusable
 
 WRITER = """
 import sys, time
-from bundlekit.atomic import replacing
+from bundlekit.atomic import prepared, replacing, writing_to
 
 with replacing(sys.argv[1], overwrite=True) as file:
     file.write(b"half of it")
@@ -234,39 +232,16 @@ def test_refusals_are_bundle_errors() -> None:
     assert issubclass(TargetUnusable, OSError)
 
 
-def test_the_disk_begins_while_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, sync = threading.Event(), os.fdatasync
-
-    def fdatasync(descriptor: int) -> None:
-        sync(descriptor)
-        begun.set()
-
-    monkeypatch.setattr(atomic, "_PAUSE", 0)
-    monkeypatch.setattr(os, "fdatasync", fdatasync)
-    before = threading.active_count()
-    with replacing(tmp_path / "file", overwrite=False) as file:
-        file.write(b"whole")
-        assert begun.wait(30)
-    assert threading.active_count() == before
-    assert (tmp_path / "file").read_bytes() == b"whole"
-
-
-def test_a_disk_that_fails_while_it_is_written_leaves_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failed = threading.Event()
-
-    def fdatasync(descriptor: int) -> None:
-        failed.set()
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(atomic, "_PAUSE", 0)
-    monkeypatch.setattr(os, "fdatasync", fdatasync)
+def test_an_error_of_the_block_is_its_own_and_leaves_no_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileNotFoundError, match="vocabulary"),
+        prepared(tmp_path / "file", overwrite=False),
+    ):
+        raise FileNotFoundError(2, "no vocabulary")
     with (
         pytest.raises(TargetUnusable, match="Input/output error"),
-        replacing(tmp_path / "file", overwrite=False),
+        prepared(tmp_path / "file", overwrite=False),
+        writing_to(tmp_path / "file"),
     ):
-        assert failed.wait(30)
+        raise OSError(5, "Input/output error")
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 
 import bundlekit
 from bundlekit import manifest as manifests
-from bundlekit.artifact import Content, write
+from bundlekit.writing import Content, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ import pytest
 
 import bundlekit
 from bundlekit import manifest
-from bundlekit.artifact import Content, write
 from bundlekit.need import Need
+from bundlekit.writing import Content, write
 
 ROOT = Path(__file__).parents[2]
 PLACE = ("config.layers[0]",)

@@ -11,9 +11,9 @@ import pytest
 
 import bundlekit
 from bundlekit import BundleWarning, here, manifest
-from bundlekit.artifact import Content, write
 from bundlekit.environment import Component, mismatches, needed, not_needed
 from bundlekit.install_line import install_line
+from bundlekit.writing import Content, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
+import mmap
 import os
 import random
 import socket
@@ -14,20 +16,21 @@ import tempfile
 import threading
 import tracemalloc
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bundlekit import artifact, jobs
+from bundlekit import direct, jobs, sink, writing
 from bundlekit import manifest as manifests
-from bundlekit.artifact import Artifact, Content
+from bundlekit.artifact import Artifact
 from bundlekit.digests import CHUNK_SIZE, PLAIN_SIZE
 from bundlekit.pieces import Pieces
+from bundlekit.sink import FileSink
 from bundlekit.source import MemorySource
+from bundlekit.writing import Content, Writer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bundlekit.manifest import Manifest, Member
 
 LARGE = random.Random(1).randbytes(PLAIN_SIZE + 3 * CHUNK_SIZE + 5)
@@ -49,7 +52,7 @@ def describe(members: tuple[Member, ...]) -> Manifest:
 
 @pytest.fixture(scope="module")
 def built() -> bytes:
-    return artifact.build(CONTENTS, describe)[0]
+    return writing.build(CONTENTS, describe)[0]
 
 
 def test_what_is_built_reads_back(built: bytes) -> None:
@@ -75,7 +78,7 @@ def test_every_kind_of_file_gets_the_same(
             start = 6
         else:
             start = 9006 if mode == "ab" else file.write(b"head")
-        artifact.write(file, CONTENTS, describe)
+        writing.write(file, CONTENTS, describe)
         assert file.tell() == start + len(built)
         file.write(b"tail")
         if mode in ("w+b", "r+b"):
@@ -87,20 +90,20 @@ def test_every_kind_of_file_gets_the_same(
 def test_members_smaller_than_their_headers_are_written(tmp_path: Path) -> None:
     small = {"w": Content(b"w", tensors=True), "v": Content(b"", tensors=True)}
     with (tmp_path / "file").open("wb") as file:
-        artifact.write(file, small, describe)
-    assert (tmp_path / "file").read_bytes() == artifact.build(small, describe)[0]
+        writing.write(file, small, describe)
+    assert (tmp_path / "file").read_bytes() == writing.build(small, describe)[0]
 
 
 def test_what_is_no_plain_file_gets_the_same(built: bytes, tmp_path: Path) -> None:
     targets: list[Any] = [io.BytesIO(), tempfile.SpooledTemporaryFile()]  # noqa: SIM115
     for target in targets:
         target.write(b"head")
-        artifact.write(target, CONTENTS, describe)
+        writing.write(target, CONTENTS, describe)
         target.seek(0)
         assert target.read() == b"head" + built
         target.close()
     with gzip.open(tmp_path / "zipped", "wb", compresslevel=0) as zipped:
-        artifact.write(zipped, CONTENTS, describe)  # type: ignore[arg-type]
+        writing.write(zipped, CONTENTS, describe)  # type: ignore[arg-type]
     assert gzip.decompress((tmp_path / "zipped").read_bytes()) == built
 
 
@@ -111,7 +114,7 @@ def test_a_socket_gets_the_same(built: bytes) -> None:
         thread = threading.Thread(target=lambda: got.append(reader.read()))
         thread.start()
         with here.makefile("wb") as writer:
-            artifact.write(writer, CONTENTS, describe)
+            writing.write(writer, CONTENTS, describe)
         here.shutdown(socket.SHUT_WR)
         thread.join()
     assert got == [built]
@@ -122,8 +125,106 @@ def test_a_system_that_cannot_write_at_a_place_gives_the_same(
 ) -> None:
     monkeypatch.delattr(os, "pwrite")
     with (tmp_path / "file").open("wb") as file:
-        artifact.write(file, CONTENTS, describe)
+        writing.write(file, CONTENTS, describe)
     assert (tmp_path / "file").read_bytes() == built
+
+
+@pytest.mark.skipif(not hasattr(os, "O_DIRECT"), reason="a system without O_DIRECT")
+@pytest.mark.parametrize("waiting", [3, 4096])
+@pytest.mark.parametrize("start", [0, 1, 512, 5000])
+def test_a_large_member_goes_around_the_cache(
+    built: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: int, waiting: int
+) -> None:
+    monkeypatch.setattr(sink, "_DIRECT", PLAIN_SIZE)
+    monkeypatch.setattr(sink, "_WAITING", waiting)
+    written: list[tuple[int, int]] = []
+    write = direct.Direct.write
+
+    def told(self: direct.Direct, data: memoryview, position: int) -> tuple[int, int]:
+        written.append(write(self, data, position))
+        return written[-1]
+
+    monkeypatch.setattr(direct.Direct, "write", told)
+    with (tmp_path / "file").open("w+b") as file:
+        file.write(bytes(start))
+        writing.write(file, CONTENTS, describe)
+        file.seek(start)
+        assert file.read() == built
+    if not is_on_a_disk(tmp_path):
+        pytest.skip("a file system that takes nothing around its cache")
+    assert sum(last - first for first, last in written) > 0.9 * len(LARGE)
+
+
+def is_on_a_disk(folder: Path) -> bool:
+    """Whether the file system takes one page around its cache."""
+    path = folder / "page"
+    path.touch()
+    with memoryview(mmap.mmap(-1, direct.PAGE)) as page, path.open("r+b") as file:
+        return direct.Direct(file.fileno()).write(page, 0) == (0, direct.PAGE)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_refuses_gets_the_same_through_the_cache(
+    built: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(sink, "_DIRECT", PLAIN_SIZE)
+    write = os.pwrite
+
+    def refusing(descriptor: int, data: memoryview, position: int) -> int:
+        if descriptor != file.fileno():
+            raise OSError(code, os.strerror(code))
+        return write(descriptor, data, position)
+
+    with (tmp_path / "file").open("w+b") as file:
+        monkeypatch.setattr(os, "pwrite", refusing)
+        writing.write(file, CONTENTS, describe)
+        file.seek(0)
+        assert file.read() == built
+
+
+@pytest.mark.skipif(not hasattr(os, "O_DIRECT"), reason="a system without O_DIRECT")
+def test_a_disk_that_is_full_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink, "_DIRECT", PLAIN_SIZE)
+    opened = {one.name for one in Path("/proc/self/fd").iterdir()}
+
+    def full(descriptor: int, data: memoryview, position: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with (tmp_path / "file").open("w+b") as file:
+        monkeypatch.setattr(os, "pwrite", full)
+        with pytest.raises(OSError, match="No space left"):
+            writing.write(file, CONTENTS, describe)
+    assert {one.name for one in Path("/proc/self/fd").iterdir()} == opened
+
+
+def test_a_member_may_go_ahead_of_the_others(built: bytes, tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w+b") as file, Writer(FileSink(file)) as writer:
+        for path in ("v.h5", "w.h5", "config.json"):  # only one goes, and it is the first here
+            writer.begin(path, CONTENTS[path])
+        writer.finish(CONTENTS, describe)
+        assert file.tell() == len(built)
+    assert (tmp_path / "file").read_bytes() == built
+
+
+def test_a_member_that_went_ahead_of_its_place_is_written_again(
+    built: bytes, tmp_path: Path
+) -> None:
+    with (tmp_path / "file").open("w+b") as file, Writer(FileSink(file)) as writer:
+        writer.begin("w.h5", CONTENTS["w.h5"])
+        writer.finish(CONTENTS, describe)
+    assert (tmp_path / "file").read_bytes() == built
+
+
+def test_what_went_ahead_ends_with_what_fails(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with (
+        pytest.raises(KeyError),
+        (tmp_path / "file").open("w+b") as file,
+        Writer(FileSink(file)) as writer,
+    ):
+        writer.begin("w.h5", CONTENTS["w.h5"])
+        raise KeyError
+    assert threading.active_count() == before
 
 
 def test_what_is_hashed_is_what_is_written_while_a_tensor_changes(tmp_path: Path) -> None:
@@ -139,9 +240,9 @@ def test_what_is_hashed_is_what_is_written_while_a_tensor_changes(tmp_path: Path
     trainer = threading.Thread(target=train)
     trainer.start()
     try:
-        data, _ = artifact.build({"w": Content(Pieces([live]), tensors=True)}, describe)
+        data, _ = writing.build({"w": Content(Pieces([live]), tensors=True)}, describe)
         with (tmp_path / "file").open("wb") as file:
-            artifact.write(file, {"w": Content(Pieces([live]), tensors=True)}, describe)
+            writing.write(file, {"w": Content(Pieces([live]), tensors=True)}, describe)
     finally:
         stop.set()
         trainer.join()
@@ -155,7 +256,7 @@ def test_a_disk_that_is_full_is_an_error(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "pwrite", full)
     with (tmp_path / "file").open("wb") as file, pytest.raises(OSError, match="No space left"):
-        artifact.write(file, CONTENTS, describe)
+        writing.write(file, CONTENTS, describe)
 
 
 def test_a_file_takes_the_memory_of_a_few_chunks(
@@ -164,10 +265,10 @@ def test_a_file_takes_the_memory_of_a_few_chunks(
     monkeypatch.setattr(jobs, "cores", lambda: 2)
     large = {"w": Content(Pieces([LARGE] * 8), tensors=True)}
     with (tmp_path / "file").open("wb") as file:
-        artifact.write(file, large, describe)
+        writing.write(file, large, describe)
         file.seek(0)
         tracemalloc.start()
-        artifact.write(file, large, describe)
+        writing.write(file, large, describe)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 3 * CHUNK_SIZE < 8 * len(LARGE)
@@ -176,7 +277,7 @@ def test_a_file_takes_the_memory_of_a_few_chunks(
 def test_memory_takes_the_members_once() -> None:
     code = """
 import pathlib, re
-from bundlekit import artifact, manifest
+from bundlekit import manifest, writing
 from bundlekit.pieces import Pieces
 
 def peak():
@@ -187,10 +288,10 @@ def describe(members):
     return manifest.build(adapter="a", payload_version=1, distribution="d", type="t", kind="k",
                           members=members, environment={})
 
-content = artifact.Content(Pieces([b"x" * 2**22] * 64), tensors=True)
-artifact.build({"w": content._replace(data=b"")}, describe)
+content = writing.Content(Pieces([b"x" * 2**22] * 64), tensors=True)
+writing.build({"w": content._replace(data=b"")}, describe)
 before = peak()
-data, _ = artifact.build({"w": content}, describe)
+data, _ = writing.build({"w": content}, describe)
 print(len(data) / 2**20, peak() - before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

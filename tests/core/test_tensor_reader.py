@@ -17,16 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundlekit import artifact, jobs
+from bundlekit import jobs, writing
 from bundlekit import manifest as manifests
 from bundlekit.adapter import Payload, Pieces
-from bundlekit.artifact import Artifact, Content
+from bundlekit.artifact import Artifact
 from bundlekit.digests import CHUNK_SIZE, PLAIN_SIZE
 from bundlekit.errors import BundleError, Damaged, NoSuchMember
 from bundlekit.memory import SHARE
 from bundlekit.source import FileSource, MemorySource, opened
 from bundlekit.tensor_index import Tensor
 from bundlekit.unpacking import payload_of
+from bundlekit.writing import Content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +71,7 @@ def build(members: dict[str, bytes], tensors: tuple[Tensor, ...]) -> bytes:
         )  # fmt: skip
 
     contents = {path: Content(data, path != "config.json") for path, data in members.items()}
-    return artifact.build(contents, describe)[0]
+    return writing.build(contents, describe)[0]
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def changed(
 ) -> bytes:
     """Change members and the tensor index, and make the rest of the artifact fit them."""
     from bundlekit import manifest as manifests
-    from bundlekit.artifact import Content, write
+    from bundlekit.writing import Content, write
 
     bundled = bundlekit.Bundle(data)
     held = {path: bundled.read(path) for path in bundled.members} | (members or {})

@@ -204,7 +204,7 @@ def with_manifest(data: bytes, fields: dict[str, Any]) -> bytes:
     import io
 
     from bundlekit import manifest as manifests
-    from bundlekit.artifact import Content, write
+    from bundlekit.writing import Content, write
 
     bundled = bundlekit.Bundle(data)
     contents = {path: Content(bundled.read(path), path.endswith(".h5")) for path in bundled.members}

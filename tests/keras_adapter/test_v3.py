@@ -28,7 +28,7 @@ Trained = tuple[Any, Any]
 def rewritten(data: bytes, path: str, content: bytes | None) -> bytes:
     """Change or remove one member, and make the rest of the artifact fit it."""
     from bundlekit import manifest as manifests
-    from bundlekit.artifact import Content, write
+    from bundlekit.writing import Content, write
 
     bundled = bundlekit.Bundle(data)
     contents = {name: Content(bundled.read(name), name.endswith(".h5")) for name in bundled.members}

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import bundlekit
 from bundlekit import manifest as manifests
-from bundlekit.artifact import Artifact, Content, write
+from bundlekit.artifact import Artifact
 from bundlekit.source import MemorySource
+from bundlekit.writing import Content, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
