@@ -47,8 +47,11 @@ def give(variable: Any, array: Any) -> None:
         array: writable, in memory of its own, with the variable's shape and dtype.
     """
     tensor = _taken(array)
+    if tensor is None:
+        variable.assign(array)
+        return
     own: Any = getattr(variable, "value", None)
-    if tensor is not None and _package(tensor) == "torch":
+    if _package(tensor) == "torch":
         data = getattr(own, "data", None)
         if data is not None and data.device == tensor.device and data.dtype == tensor.dtype:
             own.data = tensor
@@ -57,7 +60,7 @@ def give(variable: Any, array: Any) -> None:
         raw = sys.modules["tensorflow"].raw_ops  # a fifth of the time that Keras' way to it takes
         raw.AssignVariableOp(resource=own.handle, value=tensor)
         return
-    variable.assign(array if tensor is None else tensor)
+    variable.assign(tensor)
 
 
 def pages(size: int) -> mmap.mmap:

@@ -5,13 +5,14 @@ Run with the newest Keras as part of the suite, and by itself on older ones.
 
 from __future__ import annotations
 
+import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bundlekit_keras import addresses, buffers, hdf5_file, internals
 from bundlekit_keras.account import account_of
-from bundlekit_keras.internals import initializing, versions, walking
+from bundlekit_keras.internals import initializing, questions, versions, walking
 
 import bundlekit
 
@@ -285,6 +286,68 @@ class TestInitialValues:
     def test_a_name_that_is_gone(self, monkeypatch: pytest.MonkeyPatch, framework: None) -> None:
         monkeypatch.setattr(initializing, "_METHOD", "gone")
         assert initializing._found() is None
+
+
+class TestQuestions:
+    def test_have_the_same_answers(self, framework: None) -> None:
+        import inspect
+
+        import keras
+        import numpy as np
+        from keras.src import backend
+        from keras.src.ops import operation
+
+        class Own(keras.layers.Layer):
+            def call(self, x: Any, *, scale: float = 2.0) -> Any:
+                return x * scale
+
+        values = [
+            *(None, 1, 1.0, "text", True, [], (), {}, np.ones(2), object(), Own, Own(), Own().call),
+            *(keras.Input((2,)), keras.ops.ones(2), keras.Variable([1.0]), keras.Variable),
+            *(keras.initializers.Zeros(), keras.dtype_policies.get("float32")),
+        ]
+        functions = [Own.call, Own().call, Own.__init__, keras.layers.Dense.__init__, len, Own]
+        tensors = [bool(backend.is_tensor(value)) for value in values]
+        assert any(tensors)
+        before = backend.is_tensor, backend.core.is_tensor, operation.inspect
+        with internals.answered_once():
+            assert operation.inspect is not inspect
+            for _ in range(2):
+                for ask in (backend.is_tensor, backend.core.is_tensor, keras.ops.is_tensor):
+                    assert [bool(ask(value)) for value in values] == tensors
+                for function in functions:
+                    found = operation.inspect.signature(function)
+                    assert found == inspect.signature(function)
+                    assert found == operation.inspect.signature(function, follow_wrapped=True)
+                    found = operation.inspect.getfullargspec(function)
+                    assert found == inspect.getfullargspec(function)
+        assert (backend.is_tensor, backend.core.is_tensor, operation.inspect) == before
+
+    def test_are_asked_every_time_elsewhere(
+        self, monkeypatch: pytest.MonkeyPatch, framework: None
+    ) -> None:
+        from keras.src import backend
+
+        before = backend.is_tensor
+        without_private_names(monkeypatch)
+        with internals.answered_once():
+            assert backend.is_tensor is before
+
+    def test_a_name_that_is_gone(self, monkeypatch: pytest.MonkeyPatch, framework: None) -> None:
+        from keras.src import backend
+
+        monkeypatch.delattr(backend, "is_tensor")
+        assert questions._found() is None
+
+    def test_what_is_done_to_a_config_is_not_done_to_the_model(self, model: Any) -> None:
+        from keras.src.models import functional
+
+        before = json.dumps(model.get_config(), default=str), vars(functional).get("copy")
+        with internals.marking():
+            config = model.get_config()
+            for layer in config.get("layers", ()):
+                layer.get("config", layer).clear()
+        assert (json.dumps(model.get_config(), default=str), vars(functional).get("copy")) == before
 
 
 class TestBuffers:
