@@ -7,7 +7,6 @@ is a warning that names it, and an error only when it is the one that is needed.
 from __future__ import annotations
 
 import difflib
-import os
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,12 +20,14 @@ from bundlekit.errors import (
     AdapterMissing,
     UnsupportedObject,
 )
+from bundlekit.here import installations
 from bundlekit.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from bundlekit.adapter import Adapter, Need, Payload
+    from bundlekit.here import Installations
 
 GROUP = "bundlekit.adapters"
 
@@ -198,31 +199,11 @@ class Registry:
 
 def installed() -> Registry:
     """Give the adapters of this environment; looked up again when what is installed changes."""
-    return _look_up(
-        tuple((folder, _distributions(folder, _changed(folder))) for folder in sys.path)
-    )
-
-
-def _changed(folder: str) -> int:
-    try:
-        return os.stat(folder or ".").st_mtime_ns  # noqa: PTH116 - a quarter of the time
-    except OSError:
-        return 0
-
-
-@lru_cache(maxsize=256)
-def _distributions(folder: str, _changed: int) -> tuple[tuple[str, int], ...]:
-    """Give what is installed in a folder; models may be saved beside a program all the time."""
-    try:
-        with os.scandir(folder or ".") as entries:
-            found = [one for one in entries if one.name.endswith((".dist-info", ".egg-info"))]
-        return tuple(sorted((one.name, one.stat().st_mtime_ns) for one in found))
-    except OSError:
-        return ()
+    return _look_up(installations())
 
 
 @lru_cache(maxsize=1)
-def _look_up(_folders: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]) -> Registry:
+def _look_up(_installations: Installations) -> Registry:
     points = sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value))
     return Registry(tuple(_load(point) for point in points))
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bundlekit._version import __version__
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BACKEND = "backend"
 """The component that names the package that Keras computes with."""
+Installations: TypeAlias = "tuple[tuple[str, tuple[tuple[str, int], ...]], ...]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -71,6 +72,11 @@ def _configured() -> str | None:
 
 
 def _installed(name: str) -> tuple[str | None, str]:
+    return _installed_among(name, installations())
+
+
+@lru_cache(maxsize=256)
+def _installed_among(name: str, _installations: Installations) -> tuple[str | None, str]:
     try:
         return metadata.version(name), name
     except metadata.PackageNotFoundError:
@@ -80,11 +86,34 @@ def _installed(name: str) -> tuple[str | None, str]:
     return None, name
 
 
+def installations() -> Installations:
+    """Give something that is another one when anything was installed, or removed."""
+    return tuple((folder, _infos(folder, _changed(folder))) for folder in sys.path)
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_mtime_ns  # noqa: PTH116 - a quarter of the time
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=256)
+def _infos(folder: str, _changed: int) -> tuple[tuple[str, int], ...]:
+    """Give what is installed in a folder; models may be saved beside a program all the time."""
+    try:
+        with os.scandir(folder or ".") as entries:
+            found = [one for one in entries if one.name.endswith((".dist-info", ".egg-info"))]
+        return tuple(sorted((one.name, one.stat().st_mtime_ns) for one in found))
+    except OSError:
+        return ()
+
+
 def distributions() -> Mapping[str, list[str]]:
     """Give the names of the distributions that each top-level package comes from."""
-    return _distributions(tuple(sys.path))
+    return _distributions(installations())
 
 
 @lru_cache(maxsize=1)
-def _distributions(_folders: tuple[str, ...]) -> Mapping[str, list[str]]:
+def _distributions(_installations: Installations) -> Mapping[str, list[str]]:
     return metadata.packages_distributions()

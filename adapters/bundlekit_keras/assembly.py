@@ -161,6 +161,8 @@ def load_assets(model: Any, stored: Stored, payload: Payload) -> None:
         NotRestorable: a layer refuses, or none is there for a file.
     """
     assets = _assets(payload)
+    if not assets:
+        return
     require_places(model, stored, payload)
     folders = {path.removeprefix(ASSETS).rpartition("/")[0] for path in assets}
     with TemporaryDirectory(prefix="bundlekit-") as scratch:

@@ -11,7 +11,7 @@ import itertools
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras import account, internals
+from bundlekit_keras import account, buffers, internals
 from bundlekit_keras.framework import require_keras
 from bundlekit_keras.undisturbed import undisturbed
 
@@ -28,7 +28,7 @@ _MAX_TRIED = 64
 def kept(found: Account, signature: Signature | None) -> frozenset[str]:
     """Give the paths of what metrics have added up and can be restored."""
     own = {path: one for path, one in found.entries.items() if one.kind == "metric"}
-    if not any(one.read().any() for one in own.values()):
+    if not any(buffers.view(one.variable).any() for one in own.values()):
         return frozenset()
     left_out = _roots_left_out(found, signature)
     return frozenset(path for path in own if _root(path) not in left_out)
@@ -45,7 +45,7 @@ def losses(found: Account, signature: Signature | None) -> list[str]:
     added = {
         _root(path)
         for path, one in found.entries.items()
-        if one.kind == "metric" and one.read().any()
+        if one.kind == "metric" and buffers.view(one.variable).any()
     }
     if _is_stale(found):
         added.discard(internals.COMPILED_METRICS)
@@ -137,7 +137,8 @@ def _targets(outputs: Any) -> Iterator[Any]:
 def _is_stale(found: Account) -> bool:
     """Whether a model was compiled again without metrics: Keras keeps those that it had."""
     model: Any = found.owners.get("")
-    if not getattr(model, "compiled", False):
+    has_metrics = any(_root(place) == internals.COMPILED_METRICS for place in found.metrics)
+    if not has_metrics or not getattr(model, "compiled", False):
         return False
     config: dict[str, Any] = {}
     with internals.tolerating_lambdas(), suppress(Exception):  # what was given may be no config
