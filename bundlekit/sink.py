@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bundlekit.direct import PAGE, Direct
+from bundlekit.jobs import cores
 from bundlekit.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class Sink(Protocol):
         """Give a buffer for the bytes at a range, which are there when it is left."""
         ...
 
-    def expect(self, size: int) -> None:
-        """Be told of a member of so many bytes before its ranges are put."""
+    def expect(self, size: int) -> int:
+        """Be told of a member before its ranges are put; tell how many threads had best do it."""
         ...
 
     def end(self, offset: int, data: bytes) -> None:
@@ -62,8 +63,9 @@ class MemorySink:
         self._file = io.BytesIO(bytes(size))
         self._view = self._file.getbuffer()
 
-    def expect(self, size: int) -> None:
-        """Do nothing: the room is there."""
+    def expect(self, size: int) -> int:
+        """Let each core have a thread."""
+        return cores()
 
     def close(self) -> None:
         """Let go of what is seen of the memory: a file that ends before it is an error."""
@@ -103,10 +105,13 @@ class FileSink:
         self._direct: Direct | None = None
         self._rest: list[tuple[bytes, int]] = []
 
-    def expect(self, size: int) -> None:
+    def expect(self, size: int) -> int:
         """Write around the system's cache from now on, if the member is a large one."""
-        if size >= _DIRECT and self._direct is None:
+        if size < _DIRECT:
+            return cores()
+        if self._direct is None:
             self._direct = Direct(self._file.fileno())
+        return 2 * cores()  # half of them wait for the disk
 
     @contextmanager
     def room(self, offset: int, size: int) -> Iterator[memoryview]:

@@ -27,6 +27,7 @@ MAX_VALUES = 4_000_000
 
 # An unterminated string runs to the end, so that the pattern never fails and never backtracks.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = bytes.maketrans(b"[{]}", bytes([2, 2, 0, 0]))  # one more than the change of depth
 
@@ -105,11 +106,11 @@ def decode(
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"the key {name!r} stands twice in one object")
-        found[name] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
     return found
 
 
@@ -152,6 +153,6 @@ def _require_string_keys(value: object) -> None:
             for key in current:
                 if not isinstance(key, str):
                     raise TypeError(f"the key {key!r} is of type {type(key).__name__}")
-            pending.extend(current.values())
+            pending.extend([one for one in current.values() if type(one) not in _PLAIN])
         elif isinstance(current, list | tuple):
-            pending.extend(current)
+            pending.extend([one for one in current if type(one) not in _PLAIN])

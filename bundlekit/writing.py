@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from bundlekit import digests, layout
 from bundlekit.crc import combined
 from bundlekit.errors import LimitExceeded, TargetUnusable, Unwritable
-from bundlekit.jobs import WORTH_A_THREAD, Jobs, cores
+from bundlekit.jobs import WORTH_A_THREAD, Jobs
 from bundlekit.manifest import Manifest, Member
 from bundlekit.member_names import check_paths
 from bundlekit.pieces import Pieces
@@ -104,7 +104,7 @@ class Writer:
         if plan[0][0].size >= WORTH_A_THREAD:
             self._first = content
             self._ahead = _Filling(self._sink, plan, self._progress)
-            self._ahead.start(max(cores() - 1, 1))
+            self._ahead.start(besides=1)
 
     def finish(self, contents: Mapping[str, Content], describe: _Describe) -> Manifest:
         """Write all that is not written yet.
@@ -178,11 +178,11 @@ class _Filling:
         ]
         self._jobs = Jobs(lambda part: self._put(*part), self._parts)
 
-    def start(self, threads: int | None = None) -> None:
-        """Begin, on all cores or with so many threads."""
-        for entry, _ in self._plan:
-            self._sink.expect(entry.size)
-        self._jobs.start(sum(entry.size for entry, _ in self._plan), threads)
+    def start(self, besides: int = 0) -> None:
+        """Begin, on all cores but those that are busy besides."""
+        threads = max((self._sink.expect(entry.size) for entry, _ in self._plan), default=0)
+        size = sum(entry.size for entry, _ in self._plan)
+        self._jobs.start(size, max(threads - besides, 1))
 
     def results(self) -> list[tuple[layout.Entry, Member]]:
         """Wait until all is written, and give the entries with their checksums, and the members."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import NotBuilt
@@ -43,7 +44,7 @@ class Entry:
     of_generator: bool = False
     """Whether it is the state of a random generator."""
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """What it is: `weight`, `optimizer`, `metric`, `random`, or another `state`."""
         keras = require_keras()
@@ -60,12 +61,12 @@ class Entry:
         """What the model calls it."""
         return str(getattr(self.variable, "path", None) or getattr(self.variable, "name", ""))
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Its shape."""
-        return tuple(int(size) for size in self.variable.shape)
+        return tuple(map(int, self.variable.shape))
 
-    @property
+    @cached_property
     def dtype(self) -> str:
         """The dtype that its values have; JAX has them narrower than a variable says."""
         value = getattr(self.variable, "value", self.variable)

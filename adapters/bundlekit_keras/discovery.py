@@ -85,7 +85,7 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
             _write_function(node, obj)
         add(obj, nodes.registered_name(node), place)
     # Marks that are left stand in texts; there is a search for one only if there is any.
-    if marks and MARK[1:] in json.dumps(config):
+    if marks and marks.objects and MARK[1:] in json.dumps(config):
         for place, obj in _written_as_text(config, marks):
             add(obj, require_keras().saving.get_registered_name(obj), place)
         _clean_texts(config)

@@ -50,6 +50,7 @@ def laid_out(groups: Iterable[Group], member: str) -> LaidOut:
     """
     root = hdf5_structure.Group()
     types: dict[Any, bytes] = {}
+    names: dict[Any, str] = {}
     stored: dict[str, tuple[hdf5_structure.Array, Any]] = {}
     try:
         for group in groups:
@@ -62,8 +63,9 @@ def laid_out(groups: Iterable[Group], member: str) -> LaidOut:
                 array = buffers.view(value)
                 if array.dtype not in types:
                     types[array.dtype] = hdf5_structure.encoded_type(array.dtype)
+                    names[array.dtype] = array.dtype.name  # which numpy puts together each time
                 found = hdf5_structure.Array(array.shape, types[array.dtype], array.nbytes)
-                found.text = "bfloat16" if array.dtype.name == "bfloat16" else None
+                found.text = "bfloat16" if names[array.dtype] == "bfloat16" else None
                 place, _, name = path.rpartition("/")
                 _inside(root, place).put(name, found)
                 stored[path] = found, array
@@ -78,16 +80,16 @@ def laid_out(groups: Iterable[Group], member: str) -> LaidOut:
         Tensor(
             path=path,
             member=member,
-            dtype=array.dtype.name,
+            dtype=names[array.dtype],
             shape=array.shape,
             offset=found.offset,
             size=array.nbytes,
         )
         for path, (found, array) in stored.items()
-        if array.dtype.name in ITEM_SIZES
+        if names[array.dtype] in ITEM_SIZES
     )
     others = tuple(
-        path for path, (_, array) in stored.items() if array.dtype.name not in ITEM_SIZES
+        path for path, (_, array) in stored.items() if names[array.dtype] not in ITEM_SIZES
     )
     return LaidOut(Pieces(list(_pieces(structure, stored.values(), size))), tensors, others)
 

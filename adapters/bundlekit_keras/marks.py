@@ -32,6 +32,7 @@ class Marks:
     failed: tuple[Any, ...] = ()
     """The objects inside each other at which writing failed, the outermost first."""
     _numbers: dict[int, int] = field(default_factory=dict)
+    _own: dict[type, bool] = field(default_factory=dict)
     _inside: list[Any] = field(default_factory=list)
     _alive: list[Any] = field(default_factory=list)
     """All that was met: what Keras calls shared has one address, which nothing may take over."""
@@ -47,7 +48,7 @@ class Marks:
         """Write the number of an object into its node, where it is not one of Keras' classes."""
         self._alive.append(obj)
         if not isinstance(obj, FunctionType):
-            if not is_keras_own(type(obj)):
+            if not self._is_keras_own(type(obj)):
                 node[MARK] = self.number(obj)
         elif not stands_for_keras(obj):
             node[MARK] = self.number(obj)
@@ -64,8 +65,13 @@ class Marks:
         if config is None and not self.failed:
             self.failed = tuple(self._inside)
         obj = self._inside.pop()
-        if isinstance(config, dict) and not is_keras_own(type(obj)):
+        if isinstance(config, dict) and not self._is_keras_own(type(obj)):
             self.configs[self.number(obj)] = config
+
+    def _is_keras_own(self, kind: type) -> bool:
+        if kind not in self._own:
+            self._own[kind] = is_keras_own(kind)
+        return self._own[kind]
 
     def code(self, function: Any) -> tuple[str, None, None]:
         """Give what stands for the bytecode of a lambda."""

@@ -122,7 +122,7 @@ def renumber_shared(config: object) -> None:
     is shared says nothing of the model, and is not so in one that was loaded.
     """
     times: Counter[int] = Counter()
-    found = [node for _, node in walk(config)]
+    found = list(_nodes(config))
     for node in found:
         if "DTypePolicy" in node["class_name"]:
             node.pop(_SHARED, None)
@@ -133,6 +133,21 @@ def renumber_shared(config: object) -> None:
             del node[_SHARED]
         elif _SHARED in node:
             node[_SHARED] = numbers.setdefault(node[_SHARED], len(numbers) + 1)
+
+
+def _nodes(config: object) -> Iterator[dict[str, Any]]:
+    """Yield every node as `walk`, without its place."""
+    pending = [config]
+    while pending:
+        value = pending.pop()
+        if is_node(value):
+            yield value  # type: ignore[misc]
+        inner = list(value.values()) if isinstance(value, dict) else value
+        pending.extend(
+            child
+            for child in reversed(inner)  # type: ignore[call-overload]
+            if type(child) not in _PLAIN and isinstance(child, _CONTAINERS)
+        )
 
 
 def containers(config: object) -> Iterator[tuple[Place, Any]]:
