@@ -104,7 +104,7 @@ class Jobs(Generic[Item, Result]):
         self.stop()
 
     def _run(self) -> None:
-        while self._next < len(self._items):
+        while self._next < len(self._items) and not self._errors:
             with self._changed:
                 index, self._next = self._next, self._next + 1
             if index < len(self._items) and self._claims(index):

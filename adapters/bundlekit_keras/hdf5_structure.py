@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_CHILDREN = 60_000
 """Groups and arrays in one group; the number of a header's messages has 16 bits."""
+MAX_NAME = 60_000
+"""Bytes; a header's message has at most 65,535."""
 _SUPERBLOCK = 96
 _UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
 _IN_A_HEAP = 30_000
@@ -206,6 +208,8 @@ def _heap(texts: list[str]) -> bytes:
 
 def _link(name: str, address: int) -> bytes:
     encoded = name.encode()
+    if len(encoded) > MAX_NAME:
+        raise ValueError(f"a name of {len(encoded):,} bytes; {MAX_NAME:,} fit")
     width = 0 if len(encoded) < 1 << 8 else 1
     start = struct.pack("<BBB", 1, 0x10 | width, 1)  # its characters are told: UTF-8
     length = len(encoded).to_bytes(1 << width, "little")

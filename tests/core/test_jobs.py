@@ -65,3 +65,16 @@ def test_what_is_stopped_begins_no_more() -> None:
     running.start(WORTH_A_THREAD)
     running.stop()
     assert done == []
+
+
+def test_nothing_is_begun_after_an_error() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item == 1:
+            raise ValueError(item)
+
+    with Jobs(work, range(100)) as found, pytest.raises(ValueError, match="1"):
+        found.results()
+    assert begun == [0, 1]

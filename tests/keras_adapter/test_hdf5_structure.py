@@ -108,6 +108,7 @@ def test_texts_are_stored_and_not_indexed() -> None:
     [
         ([Group("a", None, {"0": np.array(["text"])})], "No conversion path"),
         ([Group("a", None, {"0": np.array([object()])})], "dtype"),
+        ([Group("a", None, {"k" * 70_000: np.ones(1)})], "a name of 70,000 bytes; 60,000 fit"),
         ([Group("a", None, {"0": np.ones(1), "0/1": np.ones(1)})], "is an array and a group"),
     ],
 )
