@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zlib
+from contextlib import closing
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bundlekit import digests, layout
@@ -122,8 +123,8 @@ class Writer:
         if self._ahead is not None and contents[plan[0][0].path] is self._first:
             ahead = self._ahead.results()
         elif self._ahead is not None:
-            self._ahead.stop()
-        with _Filling(self._sink, plan[len(ahead) :], self._progress) as rest:
+            self._ahead.close()
+        with closing(_Filling(self._sink, plan[len(ahead) :], self._progress)) as rest:
             rest.start()
             written = [*ahead, *rest.results()]
         for entry, _ in written:
@@ -146,7 +147,7 @@ class Writer:
         traceback: TracebackType | None,
     ) -> None:
         if self._ahead is not None:
-            self._ahead.stop()
+            self._ahead.close()
         self._sink.close()
 
 
@@ -200,20 +201,9 @@ class _Filling:
             written.append((entry._replace(crc32=checksums[entry.path]), member))
         return written
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Write no more."""
         self._jobs.stop()
-
-    def __enter__(self) -> _Filling:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _put(self, entry: layout.Entry, pieces: Pieces, start: int, end: int) -> tuple[str, int]:
         sha256, crc = hashlib.sha256(), 0

@@ -218,12 +218,12 @@ def test_a_member_that_went_ahead_of_its_place_is_written_again(
 def test_what_went_ahead_ends_with_what_fails(tmp_path: Path) -> None:
     before = threading.active_count()
     with (
-        pytest.raises(KeyError),
+        pytest.raises(KeyError, match="no such layer"),
         (tmp_path / "file").open("w+b") as file,
         Writer(FileSink(file)) as writer,
     ):
         writer.begin("w.h5", CONTENTS["w.h5"])
-        raise KeyError
+        raise KeyError("no such layer")
     assert threading.active_count() == before
 
 
