@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from bundlekit import switching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,11 +52,13 @@ class Jobs(Generic[Item, Result]):
         self._errors: dict[int, BaseException] = {}
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
+        self._meanwhile = ExitStack()
 
     def start(self, size: int, threads: int | None = None) -> None:
         """Begin on all cores, or with so many threads, if `size`, the bytes in all, is worth it."""
         if size < WORTH_A_THREAD or cores() == 1:
             return
+        self._meanwhile.enter_context(switching.sooner())
         for _ in range(min(threads or cores(), len(self._items))):
             thread = threading.Thread(target=self._run, name="bundlekit")
             try:
@@ -91,6 +96,7 @@ class Jobs(Generic[Item, Result]):
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+        self._meanwhile.close()
 
     def __enter__(self) -> Jobs[Item, Result]:
         return self

@@ -1,14 +1,27 @@
-"""Buffers that threads take in turn, so that there are no more of them than threads."""
+"""Buffers that threads take in turn, so that there are no more of them than threads.
+
+Memory that the system has to find first is dear: to fill a fresh buffer takes longer than to hash
+it. So a few stay with the process for who comes next.
+"""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from mmap import PAGESIZE
 from typing import TYPE_CHECKING
 
+from bundlekit.digests import CHUNK_SIZE
 from bundlekit.memory import allocate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+KEPT = 4
+"""Buffers that stay: what a machine of two cores takes at once."""
+KEPT_SIZE = CHUNK_SIZE + PAGESIZE
+"""Bytes that a buffer which stays has at most."""
+_kept: list[memoryview] = []
 
 
 class Scratch:
@@ -20,12 +33,14 @@ class Scratch:
     @contextmanager
     def take(self, size: int, skew: int = 0) -> Iterator[memoryview]:
         """Give `size` bytes that nobody else has in the meantime, `skew` behind a page's start."""
-        try:
-            buffer = self._idle.pop()
-        except IndexError:
-            buffer = memoryview(b"")
+        buffer = memoryview(b"")
+        for idle in (self._idle, _kept):
+            with suppress(IndexError):
+                buffer = idle.pop()
+                break
         if len(buffer) < skew + size:
             buffer = allocate(skew + size)
         with buffer[skew : skew + size] as part:
             yield part
-        self._idle.append(buffer)
+        stays = len(_kept) < KEPT and len(buffer) <= KEPT_SIZE
+        (_kept if stays else self._idle).append(buffer)

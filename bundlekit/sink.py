@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_DIRECT = 64 * 1024 * 1024
+_DIRECT = 8 * 1024 * 1024
 """Bytes of a member from which on it pays to write around the cache; smaller ones are soon read."""
 
 _WAITING = 4096

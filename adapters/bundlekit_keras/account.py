@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import NotBuilt
@@ -70,8 +70,7 @@ class Entry:
     def dtype(self) -> str:
         """The dtype that its values have; JAX has them narrower than a variable says."""
         value = getattr(self.variable, "value", self.variable)
-        dtype = getattr(value, "dtype", self.variable.dtype)
-        return str(require_keras().backend.standardize_dtype(dtype))
+        return _standard(getattr(value, "dtype", self.variable.dtype))
 
     def read(self) -> Any:
         """Give its value as an array of numpy."""
@@ -115,6 +114,11 @@ class Account:
         """The metrics by place."""
         kind = require_keras().metrics.Metric
         return {place: one for place, one in self.owners.items() if isinstance(one, kind)}
+
+
+@lru_cache(maxsize=64)
+def _standard(dtype: Any) -> str:
+    return str(require_keras().backend.standardize_dtype(dtype))
 
 
 def account_of(obj: Any) -> Account:
@@ -195,8 +199,7 @@ def _inside(
     pending = _children(place, owner, kinds)[::-1]
     while pending:
         path, value, of_generator = pending.pop()
-        kind = kinds[type(value)]
-        if kind is _VARIABLE or kind is _OWNER:
+        if kinds[type(value)] in (_VARIABLE, _OWNER):
             yield path, value, of_generator
         elif id(value) not in seen:
             seen.add(id(value))
@@ -208,31 +211,27 @@ def _children(
     path: str, value: Any, kinds: _Kinds, *, of_generator: bool = False
 ) -> list[tuple[str, Any, bool]]:
     """Give what an object or container holds; public names first, in an order of their own."""
+    named: Iterable[tuple[Any, Any]]
     if isinstance(value, dict):
-        named = [(str(key), child) for key, child in value.items()]
+        named = kinds.looked_at(value.items())
     elif isinstance(value, list | tuple):
-        named = [(str(index), child) for index, child in enumerate(value)]
+        named = kinds.looked_at(enumerate(value))
     elif isinstance(value, set | frozenset):
         in_order = sorted(value, key=lambda child: str(getattr(child, "name", child)))
-        named = [(str(index), child) for index, child in enumerate(in_order)]
+        named = kinds.looked_at(enumerate(in_order))
     else:
-        attributes = vars(value)
-        kinds.learn(attributes.values())
         named = [
             (name, child)
-            for name, child in attributes.items()
-            if kinds[type(child)] and name not in _NOT_HELD and not name.startswith("_self_")
+            for name, child in kinds.looked_at(vars(value).items())
+            if name not in _NOT_HELD and not name.startswith("_self_")
         ]
         named.sort(key=lambda one: (one[0].startswith("_"), one[0]))
-    kinds.learn(child for _, child in named)
     return [
-        (f"{path}/{name}" if path else name, child, of_generator)
-        for name, child in named
-        if kinds[type(child)]
+        (f"{path}/{name}" if path else str(name), child, of_generator) for name, child in named
     ]
 
 
-_VARIABLE, _OWNER, _INSIDE = "variable", "owner", "inside"
+_VARIABLE, _OWNER, _CONTAINER, _INSIDE = "variable", "owner", "container", "inside"
 
 
 class _Kinds(dict[type, str | None]):
@@ -241,11 +240,19 @@ class _Kinds(dict[type, str | None]):
     It is a variable, holds variables of its own, is looked into, or (`None`) is none of these.
     """
 
-    def learn(self, values: Iterable[Any]) -> None:
-        """Make sure that the types of some objects are there."""
-        for value in values:
-            if type(value) not in self:
-                self[type(value)] = _kind_of(value)
+    def looked_at(self, named: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        """Give those of some objects, with their names, that anything is to be done with."""
+        found = []
+        for one in named:
+            value = one[1]
+            kind = type(value)
+            if kind not in self:
+                self[kind] = _kind_of(value)
+            what = self[kind]
+            # Most of what a layer has are empty lists and the like.
+            if what is not None and (what is not _CONTAINER or len(value)):
+                found.append(one)
+        return found
 
 
 def _kind_of(value: Any) -> str | None:
@@ -258,7 +265,7 @@ def _kind_of(value: Any) -> str | None:
     if isinstance(value, keras.metrics.Metric) or hasattr(type(value), "save_own_variables"):
         return _OWNER
     if isinstance(value, dict | list | tuple | set | frozenset):
-        return _INSIDE
+        return _CONTAINER
     if isinstance(value, keras.random.SeedGenerator | keras.losses.Loss):
         return _INSIDE
     package = type(value).__module__.partition(".")[0]

@@ -200,7 +200,7 @@ def _written(obj: Any) -> tuple[dict[str, Any], tuple[Any, ...]]:
     try:
         with internals.unchanged_names(), undisturbed(), internals.marking() as marks:
             config = keras.saving.serialize_keras_object(obj)
-        config = json.loads(json.dumps(config))
+        config = writing.plain(config, marks)
         config.pop("compile_config", None)
         own = discovery.discover(config, obj, marks)
         if marks is not None:

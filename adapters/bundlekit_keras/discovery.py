@@ -9,7 +9,6 @@ itself, the scopes and the registry; what fits twice or not at all is refused.
 
 from __future__ import annotations
 
-import json
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +69,16 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
         search.require_distinct(config)
     if marks and marks.coded:
         _spell_lambdas(config)
+    left = marks.written if marks else 0
     for place, node in nodes.walk(config):
         number = node.pop(MARK, None)
+        left -= number is not None
         if marks and number is not None:
             marks.places.setdefault(number, str(place))
         _make_portable(node)
         obj = marks.objects[number] if marks and number is not None else None
         if node["class_name"] == nodes.FUNCTION and isinstance(node["config"], str):
+            left -= node["config"].count(MARK)
             node["config"] = unmarked(node["config"])
         obj = _live(place, node, obj, search)
         if obj is None:
@@ -84,8 +86,8 @@ def discover(config: dict[str, Any], model: Any, marks: Marks | None) -> tuple[C
         if isinstance(obj, FunctionType):
             _write_function(node, obj)
         add(obj, nodes.registered_name(node), place)
-    # Marks that are left stand in texts; there is a search for one only if there is any.
-    if marks and marks.objects and MARK[1:] in json.dumps(config):
+    # Marks that are left stand in texts.
+    if marks and marks.objects and left:
         for place, obj in _written_as_text(config, marks):
             add(obj, require_keras().saving.get_registered_name(obj), place)
         _clean_texts(config)

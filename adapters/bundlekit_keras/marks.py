@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -27,6 +28,9 @@ class Marks:
     """What `get_config` of an object became, by the object's number."""
     places: dict[int, str] = field(default_factory=dict)
     """Where an object is in the config, the first time, by its number."""
+    written: int = -1
+    """How often the letters of a mark stand in the config, also where a user wrote them; -1 where
+    nobody has counted."""
     coded: bool = False
     """Whether a mark stands for the bytecode of a lambda."""
     failed: tuple[Any, ...] = ()
@@ -72,6 +76,12 @@ class Marks:
         if kind not in self._own:
             self._own[kind] = is_keras_own(kind)
         return self._own[kind]
+
+    def plain(self, config: Any) -> Any:
+        """Give a config that Keras wrote as plain JSON, of its own, and count its marks."""
+        text = json.dumps(config)
+        self.written = text.count(MARK[1:])
+        return json.loads(text)
 
     def code(self, function: Any) -> tuple[str, None, None]:
         """Give what stands for the bytecode of a lambda."""

@@ -66,7 +66,7 @@ def _step(key: str | int) -> str:
 def walk(config: object) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Yield every node with its place, outermost first, in the order of the config."""
     for place, value in containers(config):
-        if is_node(value):
+        if type(value) is not list and is_node(value):
             yield place, value
 
 
@@ -142,16 +142,17 @@ def _nodes(config: object) -> Iterator[dict[str, Any]]:
         value = pending.pop()
         if is_node(value):
             yield value  # type: ignore[misc]
-        inner = list(value.values()) if isinstance(value, dict) else value
-        pending.extend(
-            child
-            for child in reversed(inner)  # type: ignore[call-overload]
-            if type(child) not in _PLAIN and isinstance(child, _CONTAINERS)
-        )
+        inner: Any = value.values() if isinstance(value, dict) else value
+        children = [v for v in inner if type(v) not in _PLAIN and isinstance(v, _CONTAINERS) and v]
+        children.reverse()
+        pending.extend(children)
 
 
 def containers(config: object) -> Iterator[tuple[Place, Any]]:
-    """Yield every object and list, outermost first; places of plain values are never made."""
+    """Yield every object and list that is not empty, outermost first.
+
+    Places of plain values are never made.
+    """
     pending: list[tuple[Place | None, str | int, object]] = [(None, "", config)]
     while pending:
         parent, key, value = pending.pop()
@@ -161,7 +162,9 @@ def containers(config: object) -> Iterator[tuple[Place, Any]]:
         yield place, value
         inner = value.items() if isinstance(value, dict) else enumerate(value)
         children = [
-            (place, k, v) for k, v in inner if type(v) not in _PLAIN and isinstance(v, _CONTAINERS)
+            (place, k, v)
+            for k, v in inner
+            if type(v) not in _PLAIN and isinstance(v, _CONTAINERS) and v
         ]
         children.reverse()
         pending.extend(children)

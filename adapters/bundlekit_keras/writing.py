@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from bundlekit.adapter import CustomObject, Out
     from bundlekit_keras.account import Account
+    from bundlekit_keras.marks import Marks
 
 
 class Written(NamedTuple):
@@ -114,7 +115,7 @@ def written(model: Any, account: Account) -> Written:
     marks = None
     try:
         with internals.unchanged_names(), internals.marking() as marks:
-            config = _config(model, account)
+            config = _config(model, account, marks)
         own = discovery.discover(config, model, marks)
         if marks is not None:
             reload_check.require_readable(config, marks, own)
@@ -132,11 +133,11 @@ def written(model: Any, account: Account) -> Written:
         ) from error
 
 
-def _config(model: Any, account: Account) -> dict[str, Any]:
+def _config(model: Any, account: Account, marks: Marks | None) -> dict[str, Any]:
     saving = require_keras().saving
     with internals.sharing_objects() as shared:
         if shared:
-            return dict(json.loads(json.dumps(saving.serialize_keras_object(model))))
+            return plain(saving.serialize_keras_object(model), marks)
     owners = [account.owners[place] for place in account.stored]
     silent = {id(owner): addresses.save_nothing for owner in owners}
     with TemporaryDirectory(prefix="bundlekit-") as folder:
@@ -144,7 +145,12 @@ def _config(model: Any, account: Account) -> dict[str, Any]:
         with addresses.saving_instead(owners, silent):
             saving.save_model(model, path)
         with zipfile.ZipFile(path) as archive:
-            return dict(json.loads(archive.read(CONFIG)))
+            return plain(json.loads(archive.read(CONFIG)), marks)
+
+
+def plain(config: Any, marks: Marks | None) -> dict[str, Any]:
+    """Give a config that Keras wrote as plain JSON, of its own."""
+    return dict(json.loads(json.dumps(config)) if marks is None else marks.plain(config))
 
 
 def _assets(account: Account) -> dict[str, bytes]:

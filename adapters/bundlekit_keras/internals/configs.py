@@ -77,9 +77,12 @@ class _TensorFlow:
         return "tensorflow" in sys.modules
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module("tensorflow"), name)
+        found = getattr(importlib.import_module("tensorflow"), name)
+        setattr(self, name, found)  # Keras asks of every object
+        return found
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _LAMBDA_WARNING = "The object being serialized includes a `lambda`"
 
 
@@ -102,6 +105,8 @@ def _found() -> list[Hook] | None:
 
         record = serialization_lib.record_object_after_serialization
         describe = serialization_lib._get_class_or_fn_config
+        serialize = serialization_lib.serialize_keras_object
+        of_dict = serialization_lib.serialize_dict
         dump = python_utils.func_dump
     except (ImportError, AttributeError):
         return None
@@ -126,6 +131,20 @@ def _found() -> list[Hook] | None:
             marks.leave(config)
         return config
 
+    def serialized(obj: Any) -> Any:
+        # Most of what a config holds is plain, and is gone through once for each layer around it.
+        kind = type(obj)
+        if kind in _PLAIN:
+            return obj
+        if kind is list or kind is tuple:
+            return kind([one if type(one) in _PLAIN else serialized(one) for one in obj])
+        return items_serialized(obj) if kind is dict else serialize(obj)
+
+    def items_serialized(obj: Any) -> Any:
+        if type(obj) is not dict:
+            return of_dict(obj)
+        return {key: v if type(v) in _PLAIN else serialized(v) for key, v in obj.items()}
+
     def dumped(function: Any) -> Any:
         return dump(function) if _watching.marks is None else _watching.marks.code(function)
 
@@ -143,6 +162,8 @@ def _found() -> list[Hook] | None:
         *((module, "copy", Instead(module.copy, deepcopy=copied)) for module in copying),
         (serialization_lib, "record_object_after_serialization", recorded),
         (serialization_lib, "_get_class_or_fn_config", described),
+        (serialization_lib, "serialize_keras_object", serialized),
+        (serialization_lib, "serialize_dict", items_serialized),
         (python_utils, "func_dump", dumped),
         (serialization_lib, "inspect", SimpleNamespace(getsource=_source)),
         (serialization_lib, "warnings", SimpleNamespace(warn=warn)),

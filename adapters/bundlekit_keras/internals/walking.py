@@ -8,12 +8,13 @@ which ones to leave out, and asks every object for all names that its class has.
 
 from __future__ import annotations
 
+import re
 import threading
-from contextlib import suppress
+from functools import cache
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, WrapperDescriptorType
 from typing import TYPE_CHECKING, Any
 
-from bundlekit_keras.internals.hooks import Hook, Hooks
+from bundlekit_keras.internals.hooks import Hook, Hooks, Instead
 from bundlekit_keras.internals.versions import tried
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ _CALLABLE = (
 )
 """What a class holds that an object gives as a method: nothing that could be saved."""
 _CONTAINERS = ("Sequential", "Functional")
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_HOLDING = frozenset({list, tuple, dict})
+_PLACE = re.compile(r"[\w/]+\Z")
 
 
 class _Walking(threading.local):
@@ -75,6 +79,7 @@ def _found() -> list[Hook] | None:
 
         save, walk = saving_lib._save_state, saving_lib._walk_saveable
         left_out = saving_lib.get_attr_skipset
+        join, snake_case = saving_lib.file_utils.join, saving_lib.naming.to_snake_case
     except (ImportError, AttributeError):
         return None
 
@@ -101,18 +106,32 @@ def _found() -> list[Hook] | None:
         if _walking.found is None or not plain:
             yield from walk(saveable)
             return
-        kind = saveable._obj_type()
-        skipped = remembered(kind)
-        if kind in _CONTAINERS:
+        family = saveable._obj_type()
+        skipped = remembered(family)
+        if family in _CONTAINERS:
             yield "layers", saveable.layers
-        names = _of_class(type(saveable), kind) | (vars(saveable).keys() - skipped)
+        names = _of_class(type(saveable), family) | (vars(saveable).keys() - skipped)
         for name in sorted(names, key=_rank):
             if name.startswith("__"):
                 continue
-            with suppress(Exception):  # as Keras does: whatever a property raises
-                yield name, getattr(saveable, name)
+            try:
+                value = getattr(saveable, name)
+            except Exception:  # noqa: S112 (as Keras does: whatever a property raises)
+                continue
+            # In the others there is nothing to be saved.
+            kind = type(value)
+            if kind not in _PLAIN and (kind not in _HOLDING or value):
+                yield name, value
+
+    def joined(path: str, *names: str) -> str:
+        # Keras asks of each place whether it is in a cloud.
+        if _walking.found is not None and _PLACE.match(path) and names[0].isidentifier():
+            return "/".join((path, *names))
+        return str(join(path, *names))
 
     return [
+        (saving_lib, "file_utils", Instead(saving_lib.file_utils, join=joined)),
+        (saving_lib, "naming", Instead(saving_lib.naming, to_snake_case=cache(snake_case))),
         (saving_lib, "_save_state", saved),
         (saving_lib, "_walk_saveable", attributes),
         (saving_lib, "get_attr_skipset", remembered),
