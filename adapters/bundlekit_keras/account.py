@@ -240,19 +240,32 @@ class _Kinds(dict[type, str | None]):
     It is a variable, holds variables of its own, is looked into, or (`None`) is none of these.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._nothing: set[type] = set()
+
     def looked_at(self, named: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
         """Give those of some objects, with their names, that anything is to be done with."""
         found = []
         for one in named:
             value = one[1]
             kind = type(value)
-            if kind not in self:
-                self[kind] = _kind_of(value)
-            what = self[kind]
-            # Most of what a layer has are empty lists and the like.
-            if what is not None and (what is not _CONTAINER or len(value)):
-                found.append(one)
+            what = self[kind] if kind in self else self._learned(value)
+            if what is None:
+                continue
+            if what is _CONTAINER:  # most of them are empty, or hold numbers and texts
+                inner = value.values() if isinstance(value, dict) else value
+                if self._nothing.issuperset(map(type, inner)):
+                    continue
+            found.append(one)
         return found
+
+    def _learned(self, value: Any) -> str | None:
+        kind = type(value)
+        self[kind] = _kind_of(value)
+        if self[kind] is None:
+            self._nothing.add(kind)
+        return self[kind]
 
 
 def _kind_of(value: Any) -> str | None:

@@ -61,7 +61,8 @@ def needs(
     found: dict[tuple[str, str, str, str | None], list[str]] = {}
     parts = list(nodes.containers(config))
     for place, node in parts:
-        raw = read_node(place, node, allowed) if nodes.is_node(node) else None
+        is_node = type(node) is not list and nodes.is_node(node)
+        raw = read_node(place, node, allowed) if is_node else None
         if raw is None:
             continue
         where = str(place)
@@ -225,14 +226,15 @@ def _check_legacy(parts: Iterable[tuple[Place, Any]]) -> None:
     """
     bytecode: set[int] = set()
     for place, value in parts:
-        if nodes.is_node(value):
-            if value["class_name"] == nodes.LAMBDA and isinstance(value["config"], dict):
+        if isinstance(value, dict):
+            if nodes.is_node(value) and value["class_name"] == nodes.LAMBDA:
                 # As Keras 3 writes a lambda; a need of its own.
-                bytecode.update(map(id, value["config"].values()))
+                inner = value["config"]
+                bytecode.update(map(id, inner.values() if isinstance(inner, dict) else ()))
             continue
-        if not isinstance(value, list) or id(value) in bytecode:
+        if len(value) != 3 or not isinstance(value, list) or id(value) in bytecode:
             continue
-        first = value[0] if len(value) == 3 else None
+        first = value[0]
         if isinstance(first, str) and _MARSHALLED.fullmatch(first):
             raise Refused(
                 f"the config carries bytecode at {place}, in the form of old Keras files; it is "

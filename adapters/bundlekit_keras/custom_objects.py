@@ -70,7 +70,8 @@ def _rename(config: dict[str, Any], objects: Mapping[Need, object]) -> dict[str,
     names: dict[Need, str] = {}
     own: dict[str, object] = {}
     for place, node in nodes.walk(config):
-        need = at.get(str(place))
+        where = str(place) if at else ""
+        need = at.get(where)
         if need is not None:
             name = names.setdefault(need, f"bundlekit>{next(_numbers)}>{need.class_name}")
             own[name] = objects[need]
@@ -81,7 +82,7 @@ def _rename(config: dict[str, Any], objects: Mapping[Need, object]) -> dict[str,
             _call(node, name)
         elif node["class_name"] not in (nodes.FUNCTION, nodes.LAMBDA):
             node["registered_name"] = None
-        if f"{place}.config.dtype" in at:
+        if at and f"{where}.config.dtype" in at:
             cls = objects[need] if need is not None else _keras_class(node)
             name = f"bundlekit>{next(_numbers)}>{node['class_name']}"
             own[name] = _WithPolicy(cls)

@@ -109,9 +109,9 @@ def registered_name(node: dict[str, Any]) -> str:
 def copied(config: Any) -> Any:
     """Give a copy of a config that shares nothing with it."""
     if isinstance(config, dict):
-        return {key: copied(value) for key, value in config.items()}
+        return {key: v if type(v) in _PLAIN else copied(v) for key, v in config.items()}
     if isinstance(config, list):
-        return [copied(value) for value in config]
+        return [v if type(v) in _PLAIN else copied(v) for v in config]
     return copy.deepcopy(config) if isinstance(config, tuple) else config
 
 

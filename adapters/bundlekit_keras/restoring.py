@@ -48,6 +48,7 @@ def restored(config: dict[str, Any], payload: Payload, context: Context, member:
         assembly.failing(payload),
         uncollected(),
         internals.answered_once(),
+        internals.set_plainly(),
         internals.uninitialized() as waiting,
     ):
         model, found, account = _rebuilt(config, payload, context)

@@ -6,6 +6,7 @@ private name is gone, it does what can be done with public means, and says what 
 
 from __future__ import annotations
 
+from bundlekit_keras.internals.attributes import set_plainly
 from bundlekit_keras.internals.compiled import (
     COMPILED_LOSS,
     COMPILED_METRICS,
@@ -44,6 +45,7 @@ __all__ = [
     "name_counters",
     "optimizer_variables",
     "seeded",
+    "set_plainly",
     "sharing_objects",
     "tolerating_lambdas",
     "tried_metrics",
