@@ -92,7 +92,7 @@ class CodePickler(_PythonsPickler):  # type: ignore[misc]
         if id(obj) in _SENTINELS:
             return _SENTINELS[id(obj)]
         if kind is types.CodeType:
-            return self.dispatch_table[kind](obj.replace(co_filename=FILE_NAME))
+            return _renamed(self.dispatch_table[kind](obj))
         if kind is functools.cached_property:  # up to Python 3.11 it holds a lock
             state = {key: value for key, value in vars(obj).items() if key not in ("func", "lock")}
             return functools.cached_property, (obj.func,), state
@@ -185,6 +185,13 @@ def _free_class(namespace: dict[str, Any], _: object) -> None:
         del namespace["__annotations__"]
     if "_abc_impl" in namespace:
         namespace["_abc_impl"].sort(key=_rank)
+
+
+def _renamed(reduced: Any) -> Any:
+    """Name the file of a code object, whatever a release of cloudpickle writes for it."""
+    rebuild, arguments = reduced
+    at = next(at for at, argument in enumerate(arguments) if isinstance(argument, str))
+    return rebuild, (*arguments[:at], FILE_NAME, *arguments[at + 1 :])
 
 
 def _without_tracker(reduced: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ class Direct:
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = None
         flag = getattr(os, "O_DIRECT", None)
-        if flag is not None:
+        if flag is not None and hasattr(os, "pwrite"):
             with suppress(OSError):
                 self._descriptor = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | flag)
 

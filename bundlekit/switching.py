@@ -20,7 +20,7 @@ INTERVAL = 0.0005
 
 _lock = threading.Lock()
 _users = 0
-_before = 0.0
+_before = _ours = 0.0
 
 
 @contextmanager
@@ -32,16 +32,18 @@ def sooner() -> Iterator[None]:
         ...     sys.getswitchinterval() <= INTERVAL
         True
     """
-    global _users, _before
+    global _users, _before, _ours
     with _lock:
         _users += 1
         if _users == 1:
             _before = sys.getswitchinterval()
-            sys.setswitchinterval(min(_before, INTERVAL))
+            if _before > INTERVAL:
+                sys.setswitchinterval(INTERVAL)
+            _ours = sys.getswitchinterval()
     try:
         yield
     finally:
         with _lock:
             _users -= 1
-            if _users == 0 and sys.getswitchinterval() == min(_before, INTERVAL):
+            if _users == 0 and sys.getswitchinterval() == _ours != _before:
                 sys.setswitchinterval(_before)

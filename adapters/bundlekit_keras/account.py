@@ -226,9 +226,7 @@ def _children(
             if name not in _NOT_HELD and not name.startswith("_self_")
         ]
         named.sort(key=lambda one: (one[0].startswith("_"), one[0]))
-    return [
-        (f"{path}/{name}" if path else str(name), child, of_generator) for name, child in named
-    ]
+    return [(f"{path}/{name}" if path else str(name), child, of_generator) for name, child in named]
 
 
 _VARIABLE, _OWNER, _CONTAINER, _INSIDE = "variable", "owner", "container", "inside"

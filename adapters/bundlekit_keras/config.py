@@ -35,6 +35,7 @@ from bundlekit_keras import (
     reload_check,
     scopes,
     unwritable,
+    writing,
 )
 from bundlekit_keras.described import name_in, type_of
 from bundlekit_keras.framework import REQUIRED, environment, innermost, require_keras

@@ -34,6 +34,15 @@ def test_slack_lets_both_kinds_be_off_by_so_much() -> None:
     assert missed([FAST, SMALL], not_even, slack=0.7) == [FAST, SMALL]
 
 
+def test_nobody_is_asked_for_more_than_the_floor_reaches() -> None:
+    bar = Bar("model", "speed", least=5, limit="the floor")
+    reached = {("model", "the floor"): 2.0, ("model", "speed"): 1.5}
+    assert missed([bar], reached, slack=0.7) == [bar]
+    assert missed([bar.within_reach(reached)], reached, slack=0.7) == []
+    assert bar.within_reach({("model", "the floor"): 9.0}) == bar
+    assert FAST.within_reach(reached) == FAST
+
+
 def test_a_figure_that_is_not_there_does_not_reach_its_bar() -> None:
     assert missed([FAST], {}) == [FAST]
     assert missed([FAST], better([FAST], {}, {})) == [FAST]
@@ -68,7 +77,7 @@ def test_every_bar_is_about_something_that_is_measured() -> None:
     large = Large("1 GiB", 2**30, 2**30, {work: {"bundlekit": n} for work, n in peaks.items()})
     found = figures(*models, large)
     assert {bar.key for bar in BARS} <= set(found)
-    assert [found[key] for key in found if key[0] == DENSE] == [3.0, 1.5, 2.0, 4.0]
+    assert [found[key] for key in found if key[0] == DENSE] == [3.0, 1.5, 2.0, 4.0, 6.0]
     assert [found[key] for key in found if key[0] == MEMORY] == [2.0, 1.0, 2.0]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -104,6 +105,19 @@ def test_depth_is_bounded_before_parsing(opening: bytes) -> None:
     with pytest.raises(LimitExceeded, match="nested deeper than 50 levels") as refusal:
         decode(opening * 10_000)
     assert refusal.value.limit == 50  # type: ignore[attr-defined]
+
+
+@given(st.text('[]{}",ab', max_size=30), st.integers(0, 20))
+def test_depth_is_the_same_whichever_way_strings_are_left_out(text: str, limit: int) -> None:
+    refused = []
+    for quotes in (strict_json._QUOTES, -1):
+        with patch.object(strict_json, "_QUOTES", quotes):
+            try:
+                strict_json._bound_structure(text.encode(), "it", limit)
+                refused.append("")
+            except LimitExceeded as error:
+                refused.append(str(error))
+    assert refused[0] == refused[1]
 
 
 @given(st.integers(1, 60))

@@ -6,13 +6,21 @@ Run with the newest Keras as part of the suite, and by itself on older ones.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from bundlekit_keras import addresses, buffers, hdf5_file, internals
 from bundlekit_keras.account import account_of
-from bundlekit_keras.internals import initializing, questions, versions, walking
+from bundlekit_keras.internals import (
+    attributes,
+    configs,
+    initializing,
+    questions,
+    versions,
+    walking,
+)
 
 import bundlekit
 
@@ -20,6 +28,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:bundlekit.errors.BundleWarning")
+
+
+class Text(str):
+    """A kind of text of the user's; and so the others are of numbers, lists, dicts and tuples."""
+
+    __slots__ = ()
+
+
+class Whole(int):
+    pass
+
+
+class Listed(list[int]):
+    pass
+
+
+class Keyed(dict[str, int]):
+    pass
+
+
+class Pair(NamedTuple):
+    first: int
+    second: list[int]
 
 
 def inputs(*shape: int) -> Any:
@@ -348,6 +379,171 @@ class TestQuestions:
             for layer in config.get("layers", ()):
                 layer.get("config", layer).clear()
         assert (json.dumps(model.get_config(), default=str), vars(functional).get("copy")) == before
+
+
+class TestConfigs:
+    def test_are_what_keras_writes(self, model: Any) -> None:
+        import keras
+
+        with internals.sharing_objects():
+            plain = keras.saving.serialize_keras_object(model)
+        with internals.sharing_objects(), internals.tolerating_lambdas() as watchable:
+            watched = keras.saving.serialize_keras_object(model)
+        assert watchable
+        assert in_text(watched) == in_text(plain)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *(None, True, 2, 2.5, "a", [], (), {}, [1, (2, {"a": (3,)})], {1: {"b": [None]}}),
+            *(b"bytes", slice(1, 2), ...),
+            *(Text("own"), Whole(3), Listed([1, 2]), Keyed(a=1), Pair(1, [2])),
+        ],
+        ids=repr,
+    )
+    def test_values_in_them_are_what_keras_writes(self, value: Any, framework: None) -> None:
+        from keras.src.saving import serialization_lib
+
+        plain = [serialization_lib.serialize_keras_object(value) for value in (value, [value])]
+        with internals.tolerating_lambdas():
+            watched = [
+                serialization_lib.serialize_keras_object(value) for value in (value, [value])
+            ]
+        assert repr(watched) == repr(plain)
+        assert [type(one) for one in watched] == [type(one) for one in plain]
+
+    @pytest.mark.parametrize("name", ["serialize_keras_object", "serialize_dict"])
+    def test_do_without_a_name_that_is_gone(
+        self, name: str, monkeypatch: pytest.MonkeyPatch, framework: None
+    ) -> None:
+        from keras.src.saving import serialization_lib
+
+        monkeypatch.delattr(serialization_lib, name)
+        assert configs._found() is None
+
+
+class TestAttributes:
+    @pytest.fixture(params=[True, False], ids=["with private names", "without"])
+    def plainly(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+        if not request.param:
+            without_private_names(monkeypatch)
+        return bool(request.param)
+
+    def test_are_the_same(self, plainly: bool, framework: None) -> None:
+        import keras
+
+        def made() -> Any:
+            layer = keras.layers.Dense(2, kernel_initializer="ones", name="one")
+            layer.number, layer.nothing, layer.several = 1, None, [keras.layers.Dense(1, name="a")]
+            layer.build((None, 3))
+            layer.trainable = False
+            layer.several = True
+            return {name: in_text(value) for name, value in vars(layer).items()}
+
+        before = made()
+        with internals.set_plainly():
+            assert made() == before
+
+    def test_classes_that_set_in_their_own_way_still_do(
+        self, plainly: bool, framework: None
+    ) -> None:
+        import keras
+
+        seen: list[Any] = []
+
+        class Own(keras.layers.Layer):
+            def __setattr__(self, name: str, value: Any) -> None:
+                seen.append(name)
+                super().__setattr__(name, value)
+
+        class After:
+            def __setattr__(self, name: str, value: Any) -> None:
+                seen.append(name)
+                super().__setattr__(name, value)
+
+        class Mixed(keras.layers.Layer, After):
+            pass
+
+        class Hooked(keras.layers.Layer):
+            def _setattr_hook(self, name: str, value: Any) -> Any:
+                seen.append(name)
+                return super()._setattr_hook(name, value)
+
+        class Property(keras.layers.Layer):
+            @property
+            def size(self) -> int:
+                return 3
+
+            @size.setter
+            def size(self, value: int) -> None:
+                seen.append("size")
+
+        with internals.set_plainly():
+            for kind in (Own, Mixed, Hooked, Property):
+                layer = kind()
+                seen.clear()
+                layer.size = 7
+                assert seen == ["size"], kind
+                assert layer.size == (3 if kind is Property else 7)
+
+    def test_a_layer_that_tells_of_attributes_it_has_not(
+        self, plainly: bool, framework: None
+    ) -> None:
+        import keras
+
+        class Telling(keras.layers.Layer):
+            def __getattr__(self, name: str) -> Any:
+                if name == "told":
+                    return None
+                raise AttributeError(name)
+
+        def made() -> bool:
+            layer = Telling()
+            layer.told = None
+            return "told" in vars(layer)
+
+        before = made()
+        with internals.set_plainly():
+            assert made() is before
+
+    def test_a_property_that_cannot_be_set_says_so(self, plainly: bool, framework: None) -> None:
+        import keras
+
+        class Fixed(keras.layers.Layer):
+            @property
+            def size(self) -> int:
+                return 3
+
+        with internals.set_plainly(), pytest.raises(AttributeError, match="size"):
+            Fixed().size = 4  # type: ignore[misc]
+
+    def test_keras_is_as_it_was(self, framework: None) -> None:
+        import keras
+        from keras.src.utils.tracking import Tracker
+
+        before = vars(keras.Layer)["__setattr__"], vars(Tracker)["track"]
+        with internals.set_plainly():
+            assert vars(keras.Layer)["__setattr__"] is not before[0]
+        assert (vars(keras.Layer)["__setattr__"], vars(Tracker)["track"]) == before
+
+    @pytest.mark.parametrize("name", ["__setattr__", "_setattr_hook"])
+    def test_a_name_that_is_gone(
+        self, name: str, monkeypatch: pytest.MonkeyPatch, framework: None
+    ) -> None:
+        import keras
+
+        holder = next(base for base in keras.Layer.__mro__ if name in vars(base))
+        monkeypatch.delattr(holder, name)
+        assert attributes._found() is None
+
+
+def in_text(value: Any) -> str:
+    """Write a value out, without addresses in memory."""
+    if isinstance(value, dict):
+        value = {str(key): in_text(one) for key, one in value.items() if key != "shared_object_id"}
+    elif isinstance(value, list | tuple):
+        value = (type(value).__name__, [in_text(one) for one in value])
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 class TestBuffers:

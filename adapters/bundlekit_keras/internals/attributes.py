@@ -44,10 +44,10 @@ def _found() -> list[Hook] | None:
         return None
     known: dict[type, bool] = {}
 
-    def learned(kind: type) -> bool:
+    def learned(kind: Any) -> bool:
         below = kind.__mro__[kind.__mro__.index(Layer) + 1 : -1]
         known[kind] = (
-            kind._setattr_hook is asked_before  # type: ignore[attr-defined]
+            kind._setattr_hook is asked_before
             and kind.__getattribute__ is object.__getattribute__
             and not hasattr(kind, "__getattr__")
             and all(b.__module__ in _LOOKING for b in below if "__setattr__" in vars(b))
