@@ -98,11 +98,12 @@ def _bars(run: Run) -> str:
             bar.figure,
             bar.bound,
             f"{found.get(bar.key, math.nan):.2f}",
+            f"{found.get((bar.case, bar.limit), math.nan):.2f}" if bar.limit else "",
             _met(bar not in short),
         )
         for bar in BARS
     ]
-    return table(("model", "figure", "bar", "found", "met"), rows, "---")
+    return table(("model", "figure", "bar", "found", "the floor", "met"), rows, "---")
 
 
 def _met(yes: bool) -> str:

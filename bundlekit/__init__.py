@@ -33,7 +33,7 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `tensor_index`: where in a member each variable's bytes lie.
 * `artifact`: a manifest and members to and from bytes, in one pass over them.
 * `digests`, `crc`: what a member's digest and checksum are made of, so that its parts can be
-  computed one by one; `jobs`: on all cores.
+  computed one by one; `jobs`, `switching`: on all cores.
 * `pieces`, `sink`: what is written, and where to; `memory`, `scratch`: where it is read to.
 * `layout`: which zip archives are artifacts, record by record.
 * `member_names`: which names are one file on every system.
