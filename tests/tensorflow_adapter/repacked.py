@@ -95,7 +95,7 @@ for path in sys.argv[1:]:
     except bundlekit.BundleError as error:
         said = type(error).__name__
     print(json.dumps([path, said, "tensorflow" in sys.modules]))
-marker = [path for path in opened if "marker" in path]
+marker = [path for path in opened if path.rpartition("/")[2] == "marker"]
 print(json.dumps(["marker", marker, False]))
 """
 
