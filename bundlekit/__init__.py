@@ -43,6 +43,9 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `strict_json`: JSON in one spelling, read strictly.
 * `options`: an option that nobody knows is an error.
 * `load_report`: what became of each weight that was loaded into a model.
+* `handle`, `held`, `restored`: an object that behaves as a model and is pickled as its bundle;
+  what it holds; what was restored in this process, once.
+* `part_names`: what objects inside of others are called.
 * `bundle_type`, `card`: the bundle as an immutable value, and what a person sees of it.
 * `errors`: what can go wrong, as types.
 
@@ -98,6 +101,7 @@ if TYPE_CHECKING:
     from bundlekit._bundle import bundle, dump, dumps, inspect, load, loads, unbundle, verify
     from bundlekit.adoption import adopt
     from bundlekit.bundle_type import Bundle
+    from bundlekit.handle import portable
     from bundlekit.load_report import LoadReport
     from bundlekit.manifest import Manifest
     from bundlekit.trust import Trust
@@ -108,6 +112,7 @@ _HOMES = {
     ),
     "bundlekit.adoption": ("adopt",),
     "bundlekit.bundle_type": ("Bundle",),
+    "bundlekit.handle": ("portable",),
     "bundlekit.load_report": ("LoadReport",),
     "bundlekit.manifest": ("Manifest",),
     "bundlekit.trust": ("Trust",),
@@ -160,6 +165,7 @@ __all__ = [
     "inspect",
     "load",
     "loads",
+    "portable",
     "unbundle",
     "verify",
 ]

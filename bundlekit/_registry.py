@@ -63,6 +63,10 @@ class Installed(Record):
 
     adapter: Adapter
 
+    def marks(self, cls: type) -> bool:
+        """Tell whether a type has an attribute by which the adapter knows it."""
+        return any(hasattr(cls, mark) for mark in getattr(self.adapter, "marks", ()))
+
     def known(self) -> Known:
         """Give what the adapter's framework knows by name; nothing, where it has no way to."""
         known: Callable[[], Known] | None = getattr(self.adapter, "known", None)
@@ -140,17 +144,23 @@ class Registry:
     def claiming(self, obj: object) -> Installed:
         """Find the adapter for an object: the claim nearest in its type's MRO wins.
 
+        A type that nobody claims by name may have a mark that somebody claims.
+
         Raises:
             UnsupportedObject: nobody claims it.
             AdapterConflict: two claims are equally near.
         """
-        for cls in type(obj).__mro__:
-            near = [r for r in self.usable if _claims(_defaults(r.adapter), cls)]
-            if len(near) > 1:
-                remedy = f" or name one, bundle(obj, {near[0].name!r})"
-                raise _conflict(f"the type {_dotted(cls)} is claimed twice", near, remedy)
-            if near:
-                return self.get(near[0].name)
+        nearest = (
+            [r for r in self.usable if _claims(_defaults(r.adapter), cls)]
+            for cls in type(obj).__mro__
+        )
+        marked = [r for r in self.usable if r.adapter.default and r.marks(type(obj))]
+        near = next(filter(None, nearest), marked)
+        if len(near) > 1:
+            remedy = f" or name one, bundle(obj, {near[0].name!r})"
+            raise _conflict(f"the type {_dotted(type(obj))} is claimed twice", near, remedy)
+        if near:
+            return self.get(near[0].name)
         raise self._unsupported(obj)
 
     def require(self, obj: object, name: str) -> Installed:
@@ -162,7 +172,8 @@ class Registry:
         if not isinstance(name, str):
             raise AdapterMissing(f"the adapter is {name!r}; expected its name, a string")
         record = self.get(name)
-        if any(_claims(record.adapter.types, cls) for cls in type(obj).__mro__):
+        named = any(_claims(record.adapter.types, cls) for cls in type(obj).__mro__)
+        if named or record.marks(type(obj)):
             return record
         raise UnsupportedObject(
             f"the adapter {name!r} does not take {_dotted(type(obj))}; it takes "

@@ -173,6 +173,10 @@ class Out(Protocol):
         """Store an object inside this one, by its own adapter, as the part `name`."""
         ...
 
+    def adapter_of(self, obj: object) -> str | None:
+        """Name the adapter that would store an object as a part; `None` if nobody claims it."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
@@ -211,6 +215,9 @@ class Adapter(Protocol):
     asked when it was bundled, and raises `ProbeFailed` where the answer is another one.
     `deep(self, payload: Payload) -> None` compares the tensor index with what the format of the
     members itself says of where its arrays lie, and raises `Damaged` where they differ.
+
+    `marks` are names of attributes of classes, such as `__dataclass_fields__`: it takes those that
+    have one and that nobody claims by name.
 
     And it may say of itself, for people: `members`, what it writes; `gives`, what comes back;
     `keeps` and `loses`, what that has of the object and what it has not.

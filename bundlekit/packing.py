@@ -13,7 +13,8 @@ from bundlekit import strict_json, travel, writing
 from bundlekit._registry import installed
 from bundlekit._version import __version__
 from bundlekit.adapter import Payload
-from bundlekit.errors import BundleError, Unwritable
+from bundlekit.errors import BundleError, UnsupportedObject, Unwritable
+from bundlekit.handle import unwrapped
 from bundlekit.here import platform_name
 from bundlekit.manifest import PART_NAME, Manifest, Part, part_prefix
 from bundlekit.options import require_known
@@ -93,6 +94,7 @@ def pack(
         UnknownOption: an option that nobody knows.
         Unwritable: something that no artifact can hold, or that no reader would accept.
     """
+    obj = unwrapped(obj)
     chosen = installed().choose(obj, adapter)
     require_known(options, adapter=chosen.name, own=chosen.adapter.pack_options, general=general)
     out = _Out(prefix, code, begin)
@@ -170,6 +172,12 @@ class _Out:
         self.parts[name] = pack(
             obj, adapter, options=options, code=self._code, prefix=prefix, begin=self._begin
         )
+
+    def adapter_of(self, obj: object) -> str | None:
+        try:
+            return installed().claiming(unwrapped(obj)).name
+        except UnsupportedObject:
+            return None
 
 
 def _part(

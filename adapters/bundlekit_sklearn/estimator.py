@@ -1,0 +1,194 @@
+"""The adapter `sklearn`: estimators and pipelines, with the models that they hold.
+
+Every model inside, at any depth, is a part of its own, stored by the adapter that claims it. What
+is left of the estimator is stored by skops, without pickle, in few words: see `skeleton`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bundlekit.adapter import Context, CustomObject, Description, Need, Out, Payload
+from bundlekit.errors import Damaged
+from bundlekit.handle import Handle, portable
+from bundlekit.home import home_of
+from bundlekit.part_names import part_name
+from bundlekit_sklearn import assembly, described, skeleton, skops_file, slimming
+from bundlekit_sklearn.framework import REQUIRED, environment, require_skops
+from bundlekit_sklearn.named import named, needs
+from bundlekit_sklearn.stand_ins import StandIns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bundlekit.source import Buffer
+
+MEMBER = "skeleton.json"
+_OWN = ("sklearn", "composite")
+"""What these claim stays in the skeleton."""
+_PACKAGES = {"keras": "keras>=3.6", "lightgbm": "lightgbm", "xgboost": "xgboost"}
+
+
+class SklearnAdapter:
+    """Any estimator of scikit-learn's kind, fitted or not, and all models in it."""
+
+    name = "sklearn"
+    version = 1
+    reads = (1,)
+    types = ("sklearn.base.BaseEstimator",)
+    default = True
+    deterministic = True
+    pack_options = ("drop",)
+    unpack_options = ()
+    members = (MEMBER, "arrays/…", "parts/…")
+    gives = "the estimator, fitted if it was"
+    keeps = (
+        "parameters and everything that `fit` has learned",
+        "models inside, at any depth, each as its own adapter keeps it",
+        "which of these are one and the same object",
+        "build functions and classes of yours, by reference or by value",
+    )
+    loses = ("what `drop=` names",)
+
+    def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
+        """Write the skeleton, and every model inside as a part.
+
+        With `drop=["history"]`, attributes of that name are left out wherever they are.
+
+        Raises:
+            Unwritable: something in it is nothing that skops stores; the message says what.
+            UnknownOption: `drop` names what is not there.
+        """
+        require_skops()
+        names = slimming.asked_for(options)
+        standing = StandIns(obj, _elsewhere(out))
+        schema, files = skops_file.dumps(standing.copy, type(obj).__name__)
+        lost = slimming.drop(schema, names)
+        document, beside = _spelled(schema, files, standing)
+        for stored, one in document["parts"].items():
+            out.part(one["part"], standing.parts[stored])
+        for path, data in beside.items():
+            out.add(path, data)
+        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+        out.add(MEMBER, text.encode("utf-8", "surrogatepass"))
+        # skops stores some things that it does not read: better found now than by a reader.
+        assembly.assembled(
+            document, beside.__getitem__, own=standing.live, parts=standing.parts
+        )
+        return Description(
+            kind=described.kind_of(obj),
+            capabilities=described.capabilities(obj),
+            losses=lost,
+            custom_objects=tuple(
+                CustomObject(
+                    obj=standing.live(one),
+                    name=one.name,
+                    kind="lambda" if one.name == "<lambda>" else one.kind,
+                    where=tuple(one.places),
+                )
+                for one in named(document)
+                if not one.is_allowed
+            ),
+            environment=environment(),
+        )
+
+    def audit(self, payload: Payload) -> tuple[Need, ...]:
+        """Name the classes and functions that are neither scikit-learn's nor Keras' own."""
+        document = _document(payload)
+        stored = {one["part"] for one in document["parts"].values()}
+        if stored != set(payload.parts):
+            raise Damaged(
+                f"the skeleton uses the parts {sorted(stored)}; the manifest has "
+                f"{sorted(payload.parts)}"
+            )
+        used = {MEMBER}
+
+        def read(path: str) -> Buffer:
+            used.add(path)
+            return payload.read(path)
+
+        skeleton.expanded(document["root"], read)
+        for path in payload.paths:
+            if path not in used:
+                raise Damaged(f"{path} is no member of the adapter 'sklearn'", member=path)
+        return needs(named(document), payload.part.custom_objects)
+
+    def requires(self, payload: Payload) -> tuple[str, ...]:
+        """Name what restores the estimator; its parts name what they take."""
+        found = [one for one in named(_document(payload)) if one.is_allowed]
+        packages = {one.module.partition(".")[0] for one in found}
+        return (*REQUIRED, *(_PACKAGES[name] for name in sorted(packages & _PACKAGES.keys())))
+
+    def unpack(self, payload: Payload, context: Context) -> Any:
+        """Restore the parts, and let skops construct the rest around them.
+
+        Raises:
+            NotRestorable: skops failed, with its error as the cause.
+        """
+        require_skops()
+        document = _document(payload)
+        at = {place: obj for need, obj in context.objects.items() for place in need.where}
+        parts = {}
+        for stored, one in document["parts"].items():
+            restored = context.restore(payload.parts[one["part"]])
+            parts[stored] = portable(restored) if one.get("handle") else restored
+        return assembly.assembled(
+            document, payload.read, own=lambda one: at[one.places[0]], parts=parts
+        )
+
+
+def _document(payload: Payload) -> dict[str, Any]:
+    found = payload.json(MEMBER)
+    kinds = {"functions": dict, "parts": dict, "protocol": int, "root": object, "skops": str}
+    if not isinstance(found, dict) or found.keys() != kinds.keys():
+        raise Damaged(f"{MEMBER} is no skeleton", member=MEMBER)
+    for key, kind in kinds.items():
+        if not isinstance(found[key], kind):
+            raise Damaged(f"{MEMBER} has no {kind.__name__} as {key!r}", member=MEMBER)
+    return found
+
+
+def _spelled(
+    schema: dict[str, Any], files: Mapping[str, bytes], standing: StandIns
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Give what `skeleton.json` holds, and the files beside it."""
+    protocol, skops_version = schema.pop("protocol"), schema.pop("_skops_version")
+    root, beside = skeleton.spelled(schema, files)
+    functions: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
+    for place, node in skeleton.walk(root):
+        stored = node.get("stored")
+        if stored in standing.functions and stored not in functions:
+            module, qualname = home_of(standing.functions[stored])
+            name = standing.functions[stored].__name__
+            functions[stored] = {"module": module or "", "name": name, "qualname": qualname}
+        if stored in standing.parts and stored not in parts:
+            name = part_name(place, {one["part"] for one in parts.values()})
+            handle = _is_handle(standing.parts[stored])
+            parts[stored] = {"part": name, **({"handle": True} if handle else {})}
+    document = {
+        "functions": functions,
+        "parts": parts,
+        "protocol": protocol,
+        "root": root,
+        "skops": skops_version,
+    }
+    return document, beside
+
+
+def _is_handle(obj: object) -> bool:
+    return issubclass(type(obj), Handle)  # a handle says that it is of its object's class
+
+
+def _elsewhere(out: Out) -> Callable[[object], bool]:
+    """Give what tells whether an object is a part: what another adapter than this one claims."""
+    known: dict[type, bool] = {}
+
+    def elsewhere(obj: object) -> bool:
+        cls = type(obj)
+        if cls not in known:
+            known[cls] = _is_handle(obj) or out.adapter_of(obj) not in (None, *_OWN)
+        return known[cls]
+
+    return elsewhere

@@ -1,0 +1,153 @@
+"""A copy of an object in which others stand for what is stored elsewhere.
+
+An estimator is taken apart as pickle would, in memory, and put together again; the estimator
+itself is not touched, and its arrays are not copied. On the way every object is seen, however
+deep, so that models and functions are found wherever they are held, and each once.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bundlekit.errors import BundleError, Unwritable
+from bundlekit_sklearn.skeleton import MODULE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bundlekit_sklearn.named import Named
+
+_SEEN_OFTEN = frozenset({str, int, float, bool, type(None), list, tuple, bytes})
+_KEYS = (str, int, float, np.generic)
+
+
+class StandIns:
+    """A copy, and what stands for what in it.
+
+    Args:
+        obj: what to copy.
+        elsewhere: tells whether an object is stored elsewhere.
+
+    Attributes:
+        copy: the copy.
+        parts: what is stored elsewhere, by the name of what stands for it.
+        functions: functions that are written in Python, likewise.
+        classes: the classes that objects in the copy are of, by module and name.
+
+    Raises:
+        Unwritable: something cannot be taken apart, or would come back as something else.
+    """
+
+    def __init__(self, obj: object, elsewhere: Callable[[object], bool]) -> None:
+        self.parts: dict[str, Any] = {}
+        self.functions: dict[str, Any] = {}
+        self.classes: dict[tuple[str, str], type] = {}
+        self._elsewhere = elsewhere
+        self._alive: list[object] = []
+        self._places: list[object] = []
+        self._numbers: dict[int, int] = {}
+        buffer = io.BytesIO()
+        try:
+            _Pickler(buffer, self._shown).dump(obj)
+            buffer.seek(0)
+            self.copy: Any = _Unpickler(buffer, self._places.__getitem__).load()
+        except BundleError:
+            raise
+        except Exception as error:
+            raise Unwritable(
+                f"{type(obj).__name__} cannot be taken apart: {error}; leave out of it what no "
+                f"process can take from another, such as locks and open files",
+                type=type(obj).__name__,
+            ) from error
+
+    def live(self, one: Named) -> Any:
+        """Give the live class or function that a skeleton names."""
+        if one.stored is not None:
+            return self.functions[one.stored]
+        if (one.module, one.name) in self.classes:
+            return self.classes[one.module, one.name]
+        return getattr(sys.modules[one.module], one.name)  # written in C, so it was found there
+
+    def _shown(self, obj: Any) -> int | None:
+        """Give the number of what the copy holds in an object's place; `None` to look inside."""
+        cls = type(obj)
+        if cls in _SEEN_OFTEN:
+            return None
+        if id(obj) in self._numbers:
+            return self._numbers[id(obj)]
+        if cls is dict:
+            _require_keys(obj)
+            return None
+        if isinstance(obj, type):
+            self._meet(obj)
+            return self._put(obj, obj)
+        if cls is FunctionType:
+            return self._put(obj, _stand_in("function", obj, self.functions))
+        if self._elsewhere(obj):
+            return self._put(obj, _stand_in("part", obj, self.parts))
+        if cls is np.ndarray and not obj.dtype.hasobject:
+            return self._put(obj, obj)
+        if isinstance(obj, str | int | float | bytes) and not isinstance(obj, np.generic):
+            plain = next(base for base in cls.__mro__ if base in _SEEN_OFTEN)
+            raise Unwritable(
+                f"the value {obj!r} is of {cls.__module__}.{cls.__qualname__}, and would come back "
+                f"as {plain.__name__}; use its plain value",
+                type=f"{cls.__module__}.{cls.__qualname__}",
+            )
+        return None
+
+    def _put(self, obj: object, place: object) -> int:
+        number = self._numbers[id(obj)] = len(self._places)
+        self._places.append(place)
+        self._alive.append(obj)  # so that no other object gets its id
+        return number
+
+    def _meet(self, cls: type) -> None:
+        found = self.classes.setdefault((cls.__module__, cls.__name__), cls)
+        if found is not cls:
+            raise Unwritable(
+                f"two classes are both called {cls.__module__}.{cls.__name__}: "
+                f"{found.__qualname__} and {cls.__qualname__}; rename one of them",
+                name=cls.__name__,
+            )
+
+
+def _stand_in(kind: str, obj: object, among: dict[str, Any]) -> type:
+    # A class, since that is what both skops and functools.partial take by name.
+    name = f"{kind}_{len(among)}"
+    among[name] = obj
+    return type(name, (), {"__module__": MODULE})
+
+
+def _require_keys(found: dict[Any, Any]) -> None:
+    for key in found:
+        if type(key) is bool or not isinstance(key, _KEYS):
+            raise Unwritable(
+                f"a dict has the key {key!r}, a {type(key).__name__}, which skops does not keep; "
+                f"use text or numbers",
+                key=repr(key),
+            )
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO, shown: Callable[[object], int | None]) -> None:
+        super().__init__(file, protocol=5)
+        self._shown = shown
+
+    def persistent_id(self, obj: object) -> int | None:
+        return self._shown(obj)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, placed: Callable[[int], object]) -> None:
+        super().__init__(file)
+        self._placed = placed
+
+    def persistent_load(self, pid: int) -> object:
+        return self._placed(pid)
