@@ -87,7 +87,8 @@ class Handle:
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        return vars(self._held.live())
+        found: dict[str, Any] = vars(self._held.live())
+        return found
 
     def __getattr__(self, name: str) -> Any:
         # What asks for special names, such as copy and Dask, asks about the handle.
@@ -163,6 +164,7 @@ class Method:
         return getattr(self._handle._held.live(), self._name)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Call it; give the handle where the object gives itself."""
         own = self._handle._held
         if self._name in _READING:
             live = own.live()

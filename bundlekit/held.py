@@ -1,5 +1,4 @@
-"""What a handle holds: a live object, its bundle, or where that is; and how it gets from one to
-the other.
+"""What a handle holds: a live object, its bundle, or where that is.
 
 A live object is bundled again whenever its bytes are wanted, since nobody can tell what was done
 to it; but for one that was restored from these very bytes and has only predicted since.
@@ -114,10 +113,8 @@ class Held:
         """
         if self.is_live:
             return self._live
-        if self._live is not None:
-            self._leave_parent()
-            if self.is_live:
-                return self._live
+        if self._live is not None and not self._leave_parent():
+            return self._live
         if self._bundle is None:
             raise self._never_bundled()
         given, trust = self.given, self.terms.trust
@@ -205,15 +202,21 @@ class Held:
             given=given,
         )
 
-    def _leave_parent(self) -> None:
+    def _leave_parent(self) -> bool:
         """Let go of an object that a parent process made, as what computes with it stayed there."""
         self._lock = threading.RLock()
         with suppress(BundleError):
             self.capture()
         if self._bundle is None and self.failure is None:
             self._process = os.getpid()  # nothing was built yet
-        else:
-            self._live, self._key = None, None
+            return False
+        self._live, self._key = None, None
+        warn(
+            f"the {self.kinds[0]} is restored in a process that was forked from one where it was "
+            f"live; TensorFlow and JAX wait for ever in such a process once they have computed in "
+            f"the first; start processes with multiprocessing.get_context('spawn')"
+        )
+        return True
 
     def _restore(self) -> Any:
         from bundlekit._bundle import unbundle

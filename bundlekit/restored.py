@@ -23,7 +23,7 @@ SIZE = 8
 
 @dataclass
 class _Entry:
-    lock: threading.RLock = field(default_factory=threading.RLock)  # type: ignore[valid-type]
+    lock: threading.RLock = field(default_factory=threading.RLock)
     obj: Any = None
     users: WeakSet[Any] = field(default_factory=WeakSet)
 

@@ -27,7 +27,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def found() -> set[str]:
 
     names = {*_PLAIN, *_OTHERS}
     for module in (np, scipy.special):
-        functions = (getattr(module, name) for name in dir(module))
+        functions: Any = (getattr(module, name) for name in dir(module))
         names |= {
             f"{get_module(one)}:{one.__name__}"
             for one in functions
@@ -124,7 +124,7 @@ def found() -> set[str]:
     return names
 
 
-def _computes(function: object) -> bool:
+def _computes(function: Any) -> bool:
     """Tell what only computes from what reads, writes and looks for files in numpy's functions."""
     name = getattr(function, "__name__", "")
     return type(function).__name__ == "ufunc" or name in (
@@ -164,10 +164,13 @@ def main() -> None:
     else:
         names: set[str] = set()
         for minor in MINORS:
-            command = ["uv", "run", "--no-project", "--python", _PYTHON, "--with",
-                       f"scikit-learn=={minor}.*", "--with", "skops", "python", __file__, "--here"]  # fmt: skip
-            done = subprocess.run(
-                command, check=True, stdout=subprocess.PIPE, env={**os.environ, "VIRTUAL_ENV": ""}
+            with_ = ("--with", f"scikit-learn=={minor}.*", "--with", "skops")
+            command = ["uv", "run", "--no-project", "--python", _PYTHON, *with_, "python"]
+            done = subprocess.run(  # noqa: S603 - this very file
+                [*command, __file__, "--here"],
+                check=True,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "VIRTUAL_ENV": ""},
             )
             here = set(done.stdout.decode().split())
             print(f"scikit-learn {minor}: {len(here)} names, {len(here - names)} new")

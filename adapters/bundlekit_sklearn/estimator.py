@@ -73,9 +73,7 @@ class SklearnAdapter:
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
         out.add(MEMBER, text.encode("utf-8", "surrogatepass"))
         # skops stores some things that it does not read: better found now than by a reader.
-        assembly.assembled(
-            document, beside.__getitem__, own=standing.live, parts=standing.parts
-        )
+        assembly.assembled(document, beside.__getitem__, own=standing.live, parts=standing.parts)
         return Description(
             kind=described.kind_of(obj),
             capabilities=described.capabilities(obj),

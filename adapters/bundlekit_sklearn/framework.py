@@ -30,4 +30,6 @@ def require_skops() -> Any:
 def environment() -> dict[str, str]:
     """Give the versions of what an estimator is made with and stored by."""
     names = {"scikit-learn": "sklearn", "skops": "skops", "numpy": "numpy"}
-    return {name: str(importlib.import_module(module).__version__) for name, module in names.items()}
+    return {
+        name: str(importlib.import_module(module).__version__) for name, module in names.items()
+    }

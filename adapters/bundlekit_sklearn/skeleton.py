@@ -73,7 +73,7 @@ class _Speller:
                 return value
         if loader == "TypeNode" and node["__module__"] == MODULE:
             return {"stored": node["__class__"]}
-        number = node.get("__id__")
+        number = int(node.get("__id__", 0))
         shared = loader not in _WITHOUT_IDENTITY and self._seen[number] > 1
         if shared and number in self._ids:
             return {"ref": self._ids[number]}

@@ -14,6 +14,8 @@ from bundlekit_sklearn.framework import require_skops
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from bundlekit.source import Buffer
+
 SCHEMA = "schema.json"
 
 
@@ -40,9 +42,7 @@ def dumps(obj: object, what: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     return schema, files
 
 
-def loads(
-    schema: Mapping[str, Any], files: Mapping[str, bytes | memoryview], trusted: Collection[str]
-) -> Any:
+def loads(schema: Mapping[str, Any], files: Mapping[str, Buffer], trusted: Collection[str]) -> Any:
     """Let skops construct an object; it audits the schema once more.
 
     Args:
@@ -63,9 +63,7 @@ def loads(
     try:
         return skops.loads(buffer.getvalue(), trusted=sorted(trusted))
     except sys.modules["skops.io.exceptions"].UntrustedTypesFoundException as error:
-        raise Refused(
-            f"skops finds what the audit has not: {error}", found=str(error)
-        ) from error
+        raise Refused(f"skops finds what the audit has not: {error}", found=str(error)) from error
     except Exception as error:
         raise NotRestorable(
             f"skops could not restore the estimator: {type(error).__name__}: {error}; compare the "
