@@ -81,10 +81,6 @@ class Handle:
             return type(self._held.live())
         return class_among(self._held.kinds) or type(self)
 
-    @__class__.setter
-    def __class__(self, cls: type) -> None:
-        raise TypeError(f"the class of a handle is its object's; it cannot be set to {cls!r}")
-
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         found: dict[str, Any] = vars(self._held.live())
@@ -241,9 +237,10 @@ class Portable:
             terms = Terms(trust=allowed or Trust(), code=code)
             return _of(Held(terms, (kind_in(source),), _SPECIAL, bundle=source, given=given))
         terms = Terms(trust=allowed, code=code)
-        if issubclass(type(obj), Handle):
+        if is_handle(obj):
             return _of(object.__getattribute__(obj, "_held").under(terms, given))
-        special = tuple(name for name in _SPECIAL if hasattr(type(obj), name))
+        defined = {name for cls in type(obj).__mro__ for name in vars(cls)}
+        special = tuple(name for name in _SPECIAL if name in defined)
         found = Held(terms, kinds_of(obj), special, live=obj, given=given)
         with suppress(NotBuilt):  # it will be when it is fitted
             found.capture()
@@ -253,9 +250,14 @@ class Portable:
 portable = Portable()
 
 
+def is_handle(obj: object) -> bool:
+    """Tell whether an object is a handle; `isinstance` sees what a handle stands for."""
+    return issubclass(type(obj), Handle)
+
+
 def unwrapped(obj: Any) -> Any:
     """Give the object of a handle, and anything else as it is."""
-    return obj.live if issubclass(type(obj), Handle) else obj
+    return obj.live if is_handle(obj) else obj
 
 
 def _of(found: Held) -> Handle:

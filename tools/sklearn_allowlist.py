@@ -11,6 +11,7 @@ that are listed are used without trust:
 * functions of scikit-learn that compute: scores, metrics, kernels, tests of features;
 * numpy's and scipy's universal functions and types of numbers, and their arrays;
 * what Keras' wrappers for scikit-learn leave in a fitted estimator;
+* functions and splines that fitted estimators keep: of k-means, of histogram gradient boosting;
 * the estimators of XGBoost and LightGBM, whose models are parts of their own.
 
 None of them is called with anything of the artifact's but to construct it.
@@ -81,6 +82,10 @@ _OTHERS = (
       for kind in ("Classifier", "RFClassifier", "RFRegressor", "Ranker", "Regressor")),
     *(f"lightgbm.sklearn:LGBM{kind}" for kind in ("Classifier", "Ranker", "Regressor")),
     "lightgbm.sklearn:_LGBMLabelEncoder",
+    "scipy._lib.array_api_compat.numpy._aliases:asarray",
+    "scipy.interpolate._bsplines:BSpline",
+    *(f"sklearn.cluster._kmeans:_kmeans_single_{kind}" for kind in ("elkan", "lloyd")),
+    "sklearn.utils.validation:check_array",
     "sklearn.preprocessing._label:LabelEncoder",
 )  # fmt: skip
 
@@ -135,7 +140,7 @@ def _computes(function: Any) -> bool:
     )  # fmt: skip
 
 
-def _modules() -> Iterator[object]:
+def _modules() -> Iterator[Any]:
     import sklearn
 
     for found in pkgutil.walk_packages(sklearn.__path__, "sklearn."):

@@ -56,6 +56,8 @@ class CompositeAdapter:
             text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             raise Unwritable(f"a text in it is not Unicode: {error}") from error
+        except ValueError as error:
+            raise Unwritable(f"a number in it has too many digits: {error}") from error
         out.add(MEMBER, text)
         found = tree.needs(document, ())
         return Description(
@@ -75,19 +77,19 @@ class CompositeAdapter:
         """Name the classes and functions that the tree names."""
         document = _document(payload)
         found = tree.needs(document, payload.part.custom_objects)
-        used, parts = {MEMBER}, set()
+        used, parts = {MEMBER}, set[str]()
         for _, kind, node in tree.walk(document["root"]):
-            if kind in ("array", "scalar") and isinstance(node[kind], dict):
-                used |= {str(node[kind].get("file", MEMBER))}
-            if kind == "part":
+            if kind in ("array", "scalar") and "file" in node[kind]:
+                used.add(node[kind]["file"])
+                payload.read(node[kind]["file"])
+            elif kind == "part":
                 parts.add(node["part"])
         for path in payload.paths:
             if path not in used:
                 raise Damaged(f"{path} is no member of the adapter 'composite'", member=path)
         if parts != set(payload.parts):
             raise Damaged(
-                f"the tree uses the parts {sorted(map(str, parts))}; the manifest has "
-                f"{sorted(payload.parts)}"
+                f"the tree uses the parts {sorted(parts)}; the manifest has {sorted(payload.parts)}"
             )
         return tuple(found.values())
 

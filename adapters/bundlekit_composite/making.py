@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import io
 from collections import OrderedDict
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from bundlekit.errors import BundleError, Damaged, NotRestorable
+from bundlekit.errors import BundleError, NotRestorable
+from bundlekit.handle import portable
 from bundlekit_composite import values
 from bundlekit_composite.tree import kind_of
 
@@ -30,7 +32,7 @@ class Making:
         obj: the object.
 
     Raises:
-        Damaged: it is no tree.
+        Damaged: it is no tree; `tree.needs` has seen to it that it is.
         NotRestorable: a class of the user's does not take its state back.
     """
 
@@ -45,6 +47,7 @@ class Making:
         self._named = named
         self._restored = part
         self._seen: list[Any] = []
+        self._handles: dict[str, Any] = {}
         try:
             self.obj = self._made(root)
         except BundleError:
@@ -89,7 +92,10 @@ class Making:
         return tuple.__new__(cls, self._items(node["items"]))
 
     def _enum(self, node: dict[str, Any]) -> Any:
-        return self._named(node["enum"])[node["member"]]
+        cls = self._named(node["enum"])
+        if not issubclass(cls, Enum):
+            raise TypeError(f"{cls.__qualname__} is no enum")
+        return cls[node["member"]] if "member" in node else cls(node["number"])
 
     def _name(self, node: dict[str, Any]) -> Any:
         return self._named(node["name"])
@@ -103,7 +109,8 @@ class Making:
             return obj
         state = self._made(node["state"])
         if hasattr(obj, "__setstate__"):
-            obj.__setstate__(state)
+            if state is not None:  # as pickle has it
+                obj.__setstate__(state)
             return obj
         for attributes in state if isinstance(state, tuple) else (state,):
             for name, value in (attributes or {}).items():
@@ -120,8 +127,8 @@ class Making:
         import numpy as np
 
         beside = "file" in stored
-        data = self._read(stored["file"]) if beside else base64.b64decode(stored["data"])
-        return np.load(io.BytesIO(data), allow_pickle=False)
+        data = self._read(stored["file"]) if beside else _decoded(stored["data"])
+        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
 
     def _float(self, node: dict[str, Any]) -> float:
         return float(node["float"])
@@ -130,20 +137,23 @@ class Making:
         return complex(*self._items(node["complex"]))
 
     def _bytes(self, node: dict[str, Any]) -> bytes:
-        return base64.b64decode(node["bytes"])
+        return _decoded(node["bytes"])
 
     def _value(self, node: dict[str, Any]) -> Any:
         return values.from_text(node["value"], node["text"])
 
     def _part(self, node: dict[str, Any]) -> Any:
-        return self._restored(node["part"])
+        name = node["part"]
+        obj = self._restored(name)
+        return self._handles.setdefault(name, portable(obj)) if node.get("handle") else obj
 
     def _ref(self, node: dict[str, Any]) -> Any:
-        number = node["ref"]
-        if type(number) is not int or not 0 <= number < len(self._seen):
-            raise Damaged(f"the tree refers to {number!r}, which was not there before")
-        return self._seen[number]
+        return self._seen[node["ref"]]
 
     def _see(self, obj: Any) -> Any:
         self._seen.append(obj)
         return obj
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

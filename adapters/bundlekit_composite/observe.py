@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _STRUCTURES = ("composite", "sklearn")
 """Adapters whose objects are looked into here."""
+_EQUAL_IS_SAME = (tuple, frozenset)
+"""Of these nobody can tell whether they are one, but for what is in them."""
 
 
 class CompositeObserver:
@@ -65,9 +67,9 @@ class _Seeing:
             yield Observation(place, f"{cls.__name__} {obj!r}")
             return
         if isinstance(obj, type | FunctionType | BuiltinFunctionType | np.ufunc):
-            yield Observation(place, f"{getattr(obj, '__qualname__', obj)}")
+            yield Observation(place, f"{cls.__name__} {obj.__name__}")
             return
-        if id(obj) in self._places and obj != ():
+        if id(obj) in self._places and cls not in _EQUAL_IS_SAME:
             yield Observation(place, f"the same as {self._places[id(obj)]}")
             return
         self._places[id(obj)] = place
@@ -81,7 +83,8 @@ class _Seeing:
             for one in observer_for(adapter).state(obj):
                 yield Observation(f"{place}/{one.place}", one.value, one.label)
             return
-        yield Observation(f"{place} class", f"{cls.__module__.split('.')[0]} {cls.__qualname__}")
+        # Code by value comes back under its plain name.
+        yield Observation(f"{place} class", f"{cls.__module__.split('.')[0]} {cls.__name__}")
         for step, held in _held(obj):
             yield from self.see(held, place + step)
 

@@ -8,11 +8,12 @@ import io
 import math
 import sys
 from collections import OrderedDict
-from enum import Enum
-from types import BuiltinFunctionType, FunctionType
+from enum import Enum, Flag
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import Unwritable
+from bundlekit.handle import is_handle, unwrapped
 from bundlekit.home import home_of
 from bundlekit.part_names import part_name
 from bundlekit_composite import values
@@ -62,6 +63,9 @@ class Taking:
             ) from error
 
     def _node(self, obj: Any, place: str) -> Any:
+        if is_handle(obj):
+            node = self._node(unwrapped(obj), place)
+            return {**node, "handle": True} if "part" in node else node
         cls = type(obj)
         if obj is None or cls in (bool, int, str):
             return obj
@@ -78,7 +82,7 @@ class Taking:
         text = values.text_of(obj)
         if text:
             return {"value": text[0], "text": text[1]}
-        if isinstance(obj, type | FunctionType | BuiltinFunctionType):
+        if _has_a_name(obj):
             return {"name": self._name(obj)}
         return self._plain(obj, cls, place) or self._part(obj, place) or self._own(obj, cls, place)
 
@@ -111,7 +115,14 @@ class Taking:
 
     def _array(self, obj: Any, numpy: Any, place: str) -> dict[str, Any]:
         if obj.dtype.hasobject:
-            raise Unwritable(f"the array at {_shown(place)} holds objects; use a list", where=place)
+            raise Unwritable(f"{_shown(place)} is an array of objects; use a list", where=place)
+        descr = numpy.lib.format.dtype_to_descr(obj.dtype)
+        if numpy.lib.format.descr_to_dtype(descr) != obj.dtype:
+            raise Unwritable(
+                f"{_shown(place)} is of the dtype {obj.dtype}, which numpy's files do not hold; "
+                f"use another one, such as float32",
+                where=place,
+            )
         kind = "scalar" if isinstance(obj, numpy.generic) else "array"
         if kind == "array":
             self._number(obj)
@@ -138,7 +149,7 @@ class Taking:
     def _own(self, obj: Any, cls: type, place: str) -> dict[str, Any]:
         """Take apart an object of a class of the user's that says which fields it has."""
         if isinstance(obj, Enum):
-            return {"enum": self._name(cls), "member": obj.name}
+            return {"enum": self._name(cls), **_which(obj, cls, place)}
         if isinstance(obj, tuple) and hasattr(cls, "_fields"):
             return {"namedtuple": self._name(cls), "items": self._items(obj, place)}
         if not any(hasattr(cls, mark) for mark in MARKS):
@@ -184,9 +195,34 @@ def name_of(obj: Any) -> dict[str, str]:
     return {"module": module or "", "name": obj.__name__, "qualname": qualname, "kind": kind}
 
 
+def _has_a_name(obj: object) -> bool:
+    if isinstance(obj, BuiltinFunctionType):  # so is a method of an object made in C
+        return isinstance(obj.__self__, ModuleType | None)
+    return isinstance(obj, type | FunctionType)
+
+
+def _which(obj: Enum, cls: Any, place: str) -> dict[str, Any]:
+    """Tell a member of an enum from the others, or a combination of flags."""
+    if cls.__members__.get(obj.name) is obj:
+        return {"member": obj.name}
+    if isinstance(obj, Flag):
+        return {"number": obj.value}
+    raise Unwritable(f"{_shown(place)} is {obj!r}, which its class does not list", where=place)
+
+
 def _sorted(items: Any) -> list[Any]:
     # The order of a set differs from process to process.
-    return sorted(items, key=lambda one: (type(one).__name__, repr(one)))
+    return sorted(items, key=_rank)
+
+
+def _rank(item: Any) -> tuple[str, str]:
+    cls = type(item)
+    if cls in (tuple, frozenset):
+        ranks = list(map(_rank, item))
+        return cls.__name__, str(sorted(ranks) if cls is frozenset else ranks)
+    if isinstance(item, type | FunctionType):
+        return cls.__name__, f"{item.__module__}.{item.__qualname__}"
+    return cls.__name__, repr(item)
 
 
 def _shown(place: str) -> str:

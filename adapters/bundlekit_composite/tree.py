@@ -6,11 +6,11 @@ A number, text, truth value or `null` stands for itself. Everything else is an o
   `{"dict": [[key, value], …]}`, in their order (`ordered` for an `OrderedDict`);
 * `{"object": 0, "attributes": {…}}`: an object of a class of the user's, which is the first of the
   `names`; with `state` in place of attributes where the class takes itself apart in another way;
-* `{"namedtuple": 0, "items": […]}`, `{"enum": 0, "member": "RED"}`, and `{"name": 0}` for a class
-  or function itself;
+* `{"namedtuple": 0, "items": […]}`; `{"enum": 0, "member": "RED"}`, or its `number` for flags that
+  are several members at once; and `{"name": 0}` for a class or function itself;
 * `{"array": {…}}` in `.npy` format, and `{"scalar": {…}}`, with `data` in base64, or a `file`;
 * `{"float": "nan"}`, `{"complex": […]}`, `{"bytes": "…"}`; `{"value": "decimal", "text": "0.1"}`;
-* `{"part": "encoder"}`: what another adapter stores;
+* `{"part": "encoder"}`: what another adapter stores, with `handle` where a handle held it;
 * `{"ref": 3}`: the fourth list, dict, set, object or array before, counted in the order of the
   tree. So what was one object is one again, and circles are circles.
 """
@@ -25,10 +25,22 @@ from bundlekit.errors import Damaged
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-KINDS = frozenset({
-    "array", "bytes", "complex", "dict", "enum", "float", "frozenset", "list", "name",
-    "namedtuple", "object", "part", "ref", "scalar", "set", "tuple", "value",
-})  # fmt: skip
+_FORMS: dict[str, tuple[dict[str, type], ...]] = {
+    **{kind: ({kind: list},) for kind in ("complex", "frozenset", "list", "set", "tuple")},
+    **{kind: ({kind: str},) for kind in ("bytes", "float", "part")},
+    **{kind: ({kind: int},) for kind in ("name", "ref")},
+    **{kind: ({kind: dict},) for kind in ("array", "scalar")},
+    "dict": ({"dict": list}, {"dict": list, "ordered": bool}),
+    "enum": ({"enum": int, "member": str}, {"enum": int, "number": int}),
+    "namedtuple": ({"namedtuple": int, "items": list},),
+    "object": ({"object": int, "attributes": dict}, {"object": int, "state": object}),
+    "value": ({"value": str, "text": str},),
+}
+"""What a node of each kind has, and of which types."""
+_NUMBERS: tuple[dict[str, type], ...] = ({"data": str}, {"file": str})
+_NAMED: dict[str, type] = {"kind": str, "module": str, "name": str, "qualname": str}
+NUMBERED = frozenset({"array", "dict", "list", "object", "set"})
+"""Kinds that a `ref` may refer to."""
 NAMING = frozenset({"object", "namedtuple", "enum", "name"})
 """Kinds that use a name."""
 BUILTINS = frozenset({"bool", "bytes", "complex", "dict", "float", "int", "list", "set", "str",
@@ -40,16 +52,28 @@ def kind_of(node: Any) -> str | None:
     """Name the kind of a node; `None` for one that stands for itself.
 
     Raises:
-        Damaged: it is of no kind, or of two.
+        Damaged: it is of no kind, or of two, or has not what its kind has.
     """
     if isinstance(node, dict):
-        found = KINDS & node.keys()
-        if len(found) == 1:
-            return next(iter(found))
-        raise Damaged(f"the tree has a node with {sorted(node)}; expected one kind")
+        found = _FORMS.keys() & node.keys()
+        if len(found) != 1:
+            raise Damaged(f"the tree has a node with {sorted(node)}; expected one kind")
+        kind: str = next(iter(found))
+        if not any(_has(node, form) for form in _FORMS[kind]):
+            shown = {key: type(value).__name__ for key, value in node.items()}
+            raise Damaged(f"the tree has a {kind!r} made of {shown}; no {kind!r} is")
+        return kind
     if isinstance(node, list):
         raise Damaged("the tree has a bare list; expected an object of one kind")
     return None
+
+
+def _has(found: Any, form: dict[str, type]) -> bool:
+    return (
+        isinstance(found, dict)
+        and found.keys() == form.keys()
+        and all(kind is object or type(found[key]) is kind for key, kind in form.items())
+    )
 
 
 def walk(node: Any, place: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -67,11 +91,14 @@ def walk(node: Any, place: str = "") -> Iterator[tuple[str, str, dict[str, Any]]
 
 
 def _children(kind: str, node: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    if kind in ("list", "tuple", "set", "frozenset", "namedtuple"):
+    if kind in ("complex", "list", "tuple", "set", "frozenset", "namedtuple"):
         for index, item in enumerate(node["items" if kind == "namedtuple" else kind]):
             yield f"[{index}]", item
     elif kind == "dict":
-        for key, value in node["dict"]:
+        for pair in node["dict"]:
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise Damaged("the tree has a dict of what are no pairs of key and value")
+            key, value = pair
             shown = "…" if isinstance(key, dict) else repr(key)
             yield f"[{shown}].key", key
             yield f"[{shown}]", value
@@ -90,25 +117,18 @@ def needs(document: dict[str, Any], declared: Sequence[Need]) -> dict[int, Need]
     Raises:
         Damaged: it is no tree; the manifest declares what the tree does not use.
     """
-    try:
-        return _needs(document, list(declared))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise Damaged(f"the tree is not one: {type(error).__name__} {error}") from error
-
-
-def _needs(document: dict[str, Any], declared: list[Need]) -> dict[int, Need]:
-    places: dict[int, list[str]] = {}
-    for place, kind, node in walk(document["root"]):
-        if kind in NAMING:
-            places.setdefault(node[kind], []).append(place)
+    names = document["names"]
+    if not isinstance(names, list) or not all(map(_is_name, names)):
+        raise Damaged("the names of the tree are not the names of classes and functions")
+    left = list(declared)
     found: dict[int, Need] = {}
-    for number, where in places.items():
-        named = document["names"][number]
+    for number, where in _places(document["root"], len(names)).items():
+        named = names[number]
         if is_plain(named):
             continue
-        need = next((one for one in declared if where[0] in one.where), None)
+        need = next((one for one in left if where[0] in one.where), None)
         if need is not None and need.class_name == named["name"]:
-            declared.remove(need)
+            left.remove(need)
             found[number] = need
         else:
             found[number] = Need(
@@ -119,12 +139,39 @@ def _needs(document: dict[str, Any], declared: list[Need]) -> dict[int, Need]:
                 qualname=named["qualname"],
                 where=tuple(where),
             )
-    if declared:
+    if left:
         raise Damaged(
-            f"the manifest declares {declared[0].name!r}, which the tree does not use",
-            name=declared[0].name,
+            f"the manifest declares {left[0].name!r}, which the tree does not use",
+            name=left[0].name,
         )
     return found
+
+
+def _places(root: Any, names: int) -> dict[int, list[str]]:
+    """Say where each of the names is used, and make sure that all numbers are of something."""
+    places: dict[int, list[str]] = {}
+    numbered = 0
+    for place, kind, node in walk(root):
+        if kind in NAMING:
+            _require_below(names, node[kind], "uses the name")
+            places.setdefault(node[kind], []).append(place)
+        elif kind == "ref":
+            _require_below(numbered, node["ref"], "refers to")
+        elif kind in ("array", "scalar") and not any(_has(node[kind], one) for one in _NUMBERS):
+            raise Damaged(f"the tree has a {kind!r} without numbers")
+        elif kind == "complex" and len(node["complex"]) != 2:
+            raise Damaged("the tree has a complex number that is no pair")
+        numbered += kind in NUMBERED
+    return places
+
+
+def _require_below(end: int, number: int, what: str) -> None:
+    if not 0 <= number < end:
+        raise Damaged(f"the tree {what} {number}, which was not there before; there are {end}")
+
+
+def _is_name(named: Any) -> bool:
+    return _has(named, _NAMED) and bool(named["name"]) and named["kind"] in ("class", "function")
 
 
 def is_plain(named: dict[str, str]) -> bool:

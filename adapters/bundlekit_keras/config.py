@@ -71,7 +71,17 @@ class ConfigAdapter:
         "keras.dtype_policies.DTypePolicy",
         "keras.optimizers.schedules.LearningRateSchedule",
     )
-    default = False
+    default = (
+        "keras.Initializer",
+        "keras.Loss",
+        "keras.Metric",
+        "keras.Optimizer",
+        "keras.Quantizer",
+        "keras.Regularizer",
+        "keras.constraints.Constraint",
+        "keras.dtype_policies.DTypePolicy",
+        "keras.optimizers.schedules.LearningRateSchedule",
+    )
     deterministic = True
     pack_options = ()
     unpack_options = ("register",)
@@ -102,7 +112,7 @@ class ConfigAdapter:
         return Description(
             kind=discovery.kind_of(type(obj)),
             name=getattr(obj, "name", None),
-            losses=_losses(obj) if layer else (),
+            losses=_losses(obj) if layer else _lost_state(obj),
             custom_objects=own,
             environment=environment(),
         )
@@ -175,6 +185,16 @@ def _losses(layer: Any) -> tuple[Loss, ...]:
         why = f"a config holds none; adapt {', '.join(adapted)} again"
         found += (Loss(what="what adapt() learned", why=why),)
     return found
+
+
+def _lost_state(obj: Any) -> tuple[Loss, ...]:
+    """Say what optimizers and metrics forget."""
+    keras = require_keras()
+    if isinstance(obj, keras.Optimizer) and obj.built:
+        return (Loss(what="state", why="a config holds no step and no slots; they start anew"),)
+    if isinstance(obj, keras.Metric) and obj.variables:
+        return (Loss(what="state", why="a config holds no running values; they start anew"),)
+    return ()
 
 
 def _config(payload: Payload) -> dict[str, Any]:

@@ -10,11 +10,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Context, CustomObject, Description, Need, Out, Payload
-from bundlekit.errors import Damaged
-from bundlekit.handle import Handle, portable
+from bundlekit.errors import Damaged, NotRestorable, Unwritable
+from bundlekit.handle import is_handle, portable
 from bundlekit.home import home_of
 from bundlekit.part_names import part_name
-from bundlekit_sklearn import assembly, described, skeleton, skops_file, slimming
+from bundlekit_sklearn import assembly, described, faithful, indices, skeleton, skops_file, slimming
 from bundlekit_sklearn.framework import REQUIRED, environment, require_skops
 from bundlekit_sklearn.named import named, needs
 from bundlekit_sklearn.stand_ins import StandIns
@@ -72,8 +72,12 @@ class SklearnAdapter:
             out.add(path, data)
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
         out.add(MEMBER, text.encode("utf-8", "surrogatepass"))
-        # skops stores some things that it does not read: better found now than by a reader.
-        assembly.assembled(document, beside.__getitem__, own=standing.live, parts=standing.parts)
+        made = _read_back(document, beside, standing)
+        if not names:
+            meant = standing.parts | standing.functions
+            faithful.require_same(
+                standing.copy, made, standing.stand_ins, {id(one): key for key, one in meant.items()}
+            )
         return Description(
             kind=described.kind_of(obj),
             capabilities=described.capabilities(obj),
@@ -82,7 +86,7 @@ class SklearnAdapter:
                 CustomObject(
                     obj=standing.live(one),
                     name=one.name,
-                    kind="lambda" if one.name == "<lambda>" else one.kind,
+                    kind=_kind(standing.live(one)),
                     where=tuple(one.places),
                 )
                 for one in named(document)
@@ -107,6 +111,7 @@ class SklearnAdapter:
             return payload.read(path)
 
         skeleton.expanded(document["root"], read)
+        indices.check(document["root"], read)
         for path in payload.paths:
             if path not in used:
                 raise Damaged(f"{path} is no member of the adapter 'sklearn'", member=path)
@@ -163,7 +168,7 @@ def _spelled(
             functions[stored] = {"module": module or "", "name": name, "qualname": qualname}
         if stored in standing.parts and stored not in parts:
             name = part_name(place, {one["part"] for one in parts.values()})
-            handle = _is_handle(standing.parts[stored])
+            handle = is_handle(standing.parts[stored])
             parts[stored] = {"part": name, **({"handle": True} if handle else {})}
     document = {
         "functions": functions,
@@ -175,8 +180,27 @@ def _spelled(
     return document, beside
 
 
-def _is_handle(obj: object) -> bool:
-    return issubclass(type(obj), Handle)  # a handle says that it is of its object's class
+def _read_back(
+    document: Mapping[str, Any], beside: Mapping[str, bytes], standing: StandIns
+) -> Any:
+    """Let skops read what it has stored: better found out now than by a reader."""
+    what = type(standing.copy).__name__
+    try:
+        return assembly.assembled(
+            document, beside.__getitem__, own=standing.live, parts=standing.parts
+        )
+    except NotRestorable as error:
+        raise Unwritable(
+            f"skops stores {what} and cannot read it back: {error.__cause__}; leave out of it what "
+            f"is neither text, numbers, arrays nor objects with attributes",
+            type=what,
+        ) from error
+
+
+def _kind(obj: object) -> str:
+    if isinstance(obj, type):
+        return "class"
+    return "lambda" if getattr(obj, "__name__", "") == "<lambda>" else "function"
 
 
 def _elsewhere(out: Out) -> Callable[[object], bool]:
@@ -186,7 +210,7 @@ def _elsewhere(out: Out) -> Callable[[object], bool]:
     def elsewhere(obj: object) -> bool:
         cls = type(obj)
         if cls not in known:
-            known[cls] = _is_handle(obj) or out.adapter_of(obj) not in (None, *_OWN)
+            known[cls] = is_handle(obj) or out.adapter_of(obj) not in (None, *_OWN)
         return known[cls]
 
     return elsewhere

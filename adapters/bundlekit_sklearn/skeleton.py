@@ -44,6 +44,13 @@ _PLAIN = {
 _LOADERS = {kind: (loader, cls) for (loader, _, cls), kind in _PLAIN.items()}
 _FIRST = ("key_types", "content", "__reduce__")
 """Fields in the order in which skops reads them, before all others."""
+_KINDS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys((*_PLAIN.values(), "dict", "stored", "ref"), frozenset()),
+    "object": frozenset({"state"}),
+    "array": frozenset({"data", "file"}),
+    "loader": frozenset({"type", "fields"}),
+}
+"""What a node may hold, by what makes it of its kind, besides its id."""
 _OWN = ("__class__", "__module__", "__loader__", "__id__")
 _STR = {"__class__": "str", "__module__": "builtins", "__loader__": "TypeNode"}
 
@@ -85,8 +92,8 @@ class _Speller:
     def _spelled(self, node: dict[str, Any], loader: str) -> dict[str, Any]:
         kind = _PLAIN.get((loader, node["__module__"], node["__class__"]))
         if kind:
-            items = [self._node(item) for item in node["content"]]
-            return {kind: sorted(items, key=json.dumps) if kind == "set" else items}
+            items = sorted(node["content"], key=self._text) if kind == "set" else node["content"]
+            return {kind: [self._node(item) for item in items]}
         name = f"{node['__module__']}:{node['__class__']}"
         if loader == "DictNode" and name == "builtins:dict" and _has_text_keys(node):
             return {"dict": {key: self._node(value) for key, value in node["content"].items()}}
@@ -96,9 +103,25 @@ class _Speller:
         if loader == "NdArrayNode" and node["type"] == "numpy":
             return {"array": name, **self._file(node["file"])}
         fields = {key: value for key, value in node.items() if key not in _OWN}
+        if name == "builtins:frozenset":
+            (items,) = fields["content"]["content"]
+            items = {**items, "content": sorted(items["content"], key=self._text)}
+            fields["content"] = {**fields["content"], "content": [items]}
         order = sorted(fields, key=lambda key: _FIRST.index(key) if key in _FIRST else len(_FIRST))
         made = {key: self._field(key, fields[key]) for key in order}
         return {"loader": loader, "type": name, "fields": made}
+
+    def _text(self, value: Any) -> str:
+        """Write what is in a schema, other than ids and names of files, to sort by."""
+        if isinstance(value, dict):
+            return "{" + ",".join(
+                f"{key}:{self._files[one]!r}" if key == "file" else f"{key}:{self._text(one)}"
+                for key, one in value.items()
+                if key != "__id__"
+            )
+        if isinstance(value, list):
+            return "[" + ",".join(map(self._text, value))
+        return json.dumps(value)
 
     def _field(self, key: str, value: Any) -> Any:
         if key == "file":
@@ -164,15 +187,26 @@ class _Expander:
     def __init__(self, read: Callable[[str], Buffer]) -> None:
         self._read = read
         self._names: dict[str, str] = {}
+        self._done: dict[int, int] = {}
         self.files: dict[str, Buffer] = {}
 
     def node(self, node: Any) -> dict[str, Any]:
+        if isinstance(node, list):
+            raise ValueError("a list that says not of what kind it is")
         if not isinstance(node, dict):
             return _schema("JsonNode", "builtins:str", content=json.dumps(node), is_json=True)
+        _require_one_kind(node)
         if "ref" in node:
-            return _schema("CachedNode", ":", __id__=int(node["ref"]) + 1)
+            if node["ref"] not in self._done:
+                raise ValueError(f"a reference to {node['ref']!r}, which is nothing before it")
+            return _schema("CachedNode", ":", __id__=self._done[node["ref"]])
         made = self._expanded(node)
-        return {**made, "__id__": int(node["id"]) + 1} if "id" in node else made
+        if "id" not in node:
+            return made
+        if type(node["id"]) is not int or node["id"] in self._done:
+            raise ValueError(f"the id {node['id']!r} twice, or no number")
+        self._done[node["id"]] = len(self._done) + 1
+        return {**made, "__id__": self._done[node["id"]]}
 
     def _expanded(self, node: dict[str, Any]) -> dict[str, Any]:
         for kind, (loader, cls) in _LOADERS.items():
@@ -211,6 +245,15 @@ class _Expander:
             self._names[key] = str(len(self._names))
             self.files[self._names[key]] = contents(value, self._read)
         return self._names[key]
+
+
+def _require_one_kind(node: Mapping[str, Any]) -> None:
+    # So that nobody is shown one kind and skops another.
+    kind = next((kind for kind in _KINDS if kind in node), None)
+    if kind is None or not node.keys() - {kind, "id"} <= _KINDS[kind]:
+        raise ValueError(f"a node of {', '.join(map(repr, node))}")
+    if any(name.startswith("__") and name != "__reduce__" for name in node.get("fields", ())):
+        raise ValueError("a field that says what the node is")
 
 
 def contents(value: Mapping[str, Any], read: Callable[[str], Buffer]) -> Buffer:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bundlekit.errors import BundleError, Unwritable
+from bundlekit_sklearn.faithful import require_remade
 from bundlekit_sklearn.skeleton import MODULE
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from bundlekit_sklearn.named import Named
 
 _SEEN_OFTEN = frozenset({str, int, float, bool, type(None), list, tuple, bytes})
+_AS_THEY_ARE = (np.random.RandomState, np.random.Generator)
+"""What skops only reads, so that it may be the live one."""
+_WHILE_FITTING = "_parent_callback_ctx"
+"""What scikit-learn leaves in an estimator as long as one around it is fitted."""
 _KEYS = (str, int, float, np.generic)
 
 
@@ -39,6 +44,7 @@ class StandIns:
         parts: what is stored elsewhere, by the name of what stands for it.
         functions: functions that are written in Python, likewise.
         classes: the classes that objects in the copy are of, by module and name.
+        stand_ins: the names of what stands for others in the copy, by its `id`.
 
     Raises:
         Unwritable: something cannot be taken apart, or would come back as something else.
@@ -48,6 +54,7 @@ class StandIns:
         self.parts: dict[str, Any] = {}
         self.functions: dict[str, Any] = {}
         self.classes: dict[tuple[str, str], type] = {}
+        self.stand_ins: dict[int, str] = {}
         self._elsewhere = elsewhere
         self._alive: list[object] = []
         self._places: list[object] = []
@@ -57,6 +64,7 @@ class StandIns:
             _Pickler(buffer, self._shown).dump(obj)
             buffer.seek(0)
             self.copy: Any = _Unpickler(buffer, self._places.__getitem__).load()
+            vars(self.copy).pop(_WHILE_FITTING, None)
         except BundleError:
             raise
         except Exception as error:
@@ -81,17 +89,19 @@ class StandIns:
             return None
         if id(obj) in self._numbers:
             return self._numbers[id(obj)]
-        if cls is dict:
+        if isinstance(obj, dict):
             _require_keys(obj)
             return None
         if isinstance(obj, type):
             self._meet(obj)
             return self._put(obj, obj)
         if cls is FunctionType:
-            return self._put(obj, _stand_in("function", obj, self.functions))
+            return self._put(obj, self._stand_in("function", obj, self.functions))
+        if (cls.__module__.partition(".")[0], cls.__name__) == ("sklearn", "CallbackContext"):
+            return self._put(obj, None)  # it leads to the estimator around, and is taken out
         if self._elsewhere(obj):
-            return self._put(obj, _stand_in("part", obj, self.parts))
-        if cls is np.ndarray and not obj.dtype.hasobject:
+            return self._put(obj, self._stand_in("part", obj, self.parts))
+        if cls in _AS_THEY_ARE or (cls is np.ndarray and not obj.dtype.hasobject):
             return self._put(obj, obj)
         if isinstance(obj, str | int | float | bytes) and not isinstance(obj, np.generic):
             plain = next(base for base in cls.__mro__ if base in _SEEN_OFTEN)
@@ -108,6 +118,16 @@ class StandIns:
         self._alive.append(obj)  # so that no other object gets its id
         return number
 
+    def _stand_in(self, kind: str, obj: Any, among: dict[str, Any]) -> type:
+        # A class, since that is what both skops and functools.partial take by name. Where pickle
+        # calls a function to make an object again, as numpy's generators have it, it does its work.
+        name = f"{kind}_{len(among)}"
+        among[name] = obj
+        calling = {"__new__": lambda cls, *args, **kwargs: obj(*args, **kwargs)}
+        made = type(name, (), {"__module__": MODULE, **(calling if kind == "function" else {})})
+        self.stand_ins[id(made)] = name
+        return made
+
     def _meet(self, cls: type) -> None:
         found = self.classes.setdefault((cls.__module__, cls.__name__), cls)
         if found is not cls:
@@ -118,19 +138,19 @@ class StandIns:
             )
 
 
-def _stand_in(kind: str, obj: object, among: dict[str, Any]) -> type:
-    # A class, since that is what both skops and functools.partial take by name.
-    name = f"{kind}_{len(among)}"
-    among[name] = obj
-    return type(name, (), {"__module__": MODULE})
-
-
 def _require_keys(found: dict[Any, Any]) -> None:
+    texts: dict[str, object] = {}
     for key in found:
-        if type(key) is bool or not isinstance(key, _KEYS):
+        if isinstance(key, bool | np.bool_) or not isinstance(key, _KEYS):
             raise Unwritable(
                 f"a dict has the key {key!r}, a {type(key).__name__}, which skops does not keep; "
                 f"use text or numbers",
+                key=repr(key),
+            )
+        if texts.setdefault(str(key), key) is not key:
+            raise Unwritable(
+                f"a dict has the keys {texts[str(key)]!r} and {key!r}, which skops does not tell "
+                f"apart; use one kind of keys",
                 key=repr(key),
             )
 
@@ -142,6 +162,10 @@ class _Pickler(pickle.Pickler):
 
     def persistent_id(self, obj: object) -> int | None:
         return self._shown(obj)
+
+    def reducer_override(self, obj: object) -> object:
+        require_remade(obj)
+        return NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):
