@@ -45,7 +45,7 @@ There is one way in each direction, and no step goes back. The modules, along th
 * `load_report`: what became of each weight that was loaded into a model.
 * `handle`, `held`, `restored`: an object that behaves as a model and is pickled as its bundle;
   what it holds; what was restored in this process, once.
-* `part_names`: what objects inside of others are called.
+* `part_names`, `sharing`: what objects inside of others are called, and what they have in common.
 * `bundle_type`, `card`: the bundle as an immutable value, and what a person sees of it.
 * `errors`: what can go wrong, as types.
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Known
 from bundlekit.errors import (
@@ -82,6 +82,11 @@ class Installed(Record):
         requires: Callable[[Payload], tuple[str, ...]] | None
         requires = getattr(self.adapter, "requires", None)
         return requires(payload) if requires else ()
+
+    def inner(self, obj: Any) -> Mapping[str, Any]:
+        """Give what is inside of an object and may be held elsewhere too, by place."""
+        inner: Callable[[Any], Mapping[str, Any]] | None = getattr(self.adapter, "inner", None)
+        return inner(obj) if inner else {}
 
     def deep(self, payload: Payload) -> bool:
         """Compare the tensor index with the members themselves; tell whether there is a way to."""

@@ -177,6 +177,10 @@ class Out(Protocol):
         """Name the adapter that would store an object as a part; `None` if nobody claims it."""
         ...
 
+    def inner(self, obj: object) -> Mapping[str, Any]:
+        """Give what is inside of a part's object and may be held elsewhere too, by place."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
@@ -184,6 +188,8 @@ class Context:
 
     restore: Callable[[Payload], Any]
     """Restores the object of a part, `payload.parts[name]`, under the same conditions."""
+    inner: Callable[[Payload, Any], Mapping[str, Any]] = lambda payload, obj: {}
+    """Gives what is inside of a part's restored object, by the places that it had."""
     custom_objects: Mapping[str, object] = field(default_factory=dict)
     """Classes and functions by name, as the caller gave them."""
     needs: tuple[Need, ...] = ()
@@ -201,7 +207,7 @@ class Context:
 class Adapter(Protocol):
     """One representation of one family of objects.
 
-    Six more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
+    Seven more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
     or a registry of the user's classes, tells what is in them and imports nothing.
     `needed(self, needs, options)` gives those of the audited needs that `unpack` takes with these
     options, as a tuple.
@@ -213,6 +219,8 @@ class Adapter(Protocol):
     writer, the caller is told.
     `probe(self, obj: Any, payload: Payload) -> Probed` asks an object that `unpack` gave what was
     asked when it was bundled, and raises `ProbeFailed` where the answer is another one.
+    `inner(self, obj: Any) -> Mapping[str, Any]` gives what is inside of an object and may be held
+    elsewhere too, such as layers, by a place that means the same in the restored object.
     `deep(self, payload: Payload) -> None` compares the tensor index with what the format of the
     members itself says of where its arrays lie, and raises `Damaged` where they differ.
 

@@ -75,7 +75,7 @@ class Handle:
         """
         return self._held.capture()
 
-    @property
+    @property  # type: ignore[misc]  # read-only: to set it sets that of the object
     def __class__(self) -> type:
         if self._held.is_live:
             return type(self._held.live())

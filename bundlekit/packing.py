@@ -179,6 +179,9 @@ class _Out:
         except UnsupportedObject:
             return None
 
+    def inner(self, obj: object) -> Mapping[str, Any]:
+        return installed().claiming(obj).inner(obj)
+
 
 def _part(
     obj: object,

@@ -133,6 +133,7 @@ def restore(
     def build(payload: Payload, options: Mapping[str, object]) -> Any:
         context = Context(
             restore=lambda inner: build(inner, {}),
+            inner=lambda inner, obj: adapters[inner.part.adapter].inner(obj),
             custom_objects=custom_objects or {},
             needs=audited[id(payload)],
             objects=objects[id(payload)],

@@ -31,13 +31,14 @@ def _section(adapter: object) -> str:
     default = getattr(adapter, "default", False)
     types = getattr(adapter, "types", ())
     by_default = types if default is True else (default or ())
+    marks = [f"classes with `{mark}`" for mark in getattr(adapter, "marks", ())]
     rows = {
-        "takes": ", ".join(f"`{name}`" for name in types),
+        "takes": ", ".join([*(f"`{name}`" for name in types), *marks]),
         "chosen by default for": ", ".join(f"`{name}`" for name in by_default) or "nothing",
         "writes": ", ".join(f"`{name}`" for name in getattr(adapter, "members", ())),
         "gives back": getattr(adapter, "gives", ""),
         "keeps": "; ".join(getattr(adapter, "keeps", ())),
-        "loses": "; ".join(getattr(adapter, "loses", ())),
+        "loses": "; ".join(getattr(adapter, "loses", ())) or "nothing",
         "same object, same bytes": "yes" if getattr(adapter, "deterministic", False) else "no",
         "options of `bundle`": _options(getattr(adapter, "pack_options", ())),
         "options of `unbundle`": _options(getattr(adapter, "unpack_options", ())),

@@ -72,6 +72,7 @@ _OTHERS = (
     *(f"keras.src.wrappers.sklearn_wrapper:SKLearn{kind}"
       for kind in ("Classifier", "Regressor", "Transformer")),
     "keras.src.wrappers.utils:TargetReshaper",
+    *(f"keras.src.ops.numpy:{kind}" for kind in ("greater", "less")),  # of EarlyStopping
     "keras.src.callbacks.callback:Callback",
     "keras.src.callbacks.early_stopping:EarlyStopping",
     "keras.src.callbacks.history:History",

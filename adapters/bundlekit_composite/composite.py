@@ -7,9 +7,9 @@ and another adapter claims is stored by that adapter, as a part. The rest is a t
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from bundlekit import sharing
 from bundlekit.adapter import Context, CustomObject, Description, Need, Out, Payload
 from bundlekit.errors import Damaged, Unwritable
 from bundlekit_composite import tree
@@ -51,7 +51,12 @@ class CompositeAdapter:
             Unwritable: something in it is of a type that nobody knows.
         """
         taken = Taking(obj, out, _cached(out))
-        document = {"names": [name_of(one) for one in taken.named], "root": taken.root}
+        inside, losses = sharing.store(out, taken.parts)
+        document = {
+            "inside": inside,
+            "names": [name_of(one) for one in taken.named],
+            "root": taken.root,
+        }
         try:
             text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
@@ -62,6 +67,7 @@ class CompositeAdapter:
         found = tree.needs(document, ())
         return Description(
             kind=type(obj).__name__,
+            losses=losses,
             custom_objects=tuple(
                 CustomObject(
                     obj=taken.named[number],
@@ -87,10 +93,7 @@ class CompositeAdapter:
         for path in payload.paths:
             if path not in used:
                 raise Damaged(f"{path} is no member of the adapter 'composite'", member=path)
-        if parts != set(payload.parts):
-            raise Damaged(
-                f"the tree uses the parts {sorted(parts)}; the manifest has {sorted(payload.parts)}"
-            )
+        sharing.require(payload, parts, document["inside"])
         return tuple(found.values())
 
     def unpack(self, payload: Payload, context: Context) -> Any:
@@ -107,16 +110,13 @@ class CompositeAdapter:
                 return context.objects[found[number]]
             return getattr(__import__("builtins"), document["names"][number]["qualname"])
 
-        @cache
-        def part(name: str) -> Any:
-            return context.restore(payload.parts[name])
-
-        return Making(document["root"], payload.read, named, part).obj
+        parts = sharing.Restoring(payload, context, document["inside"])
+        return Making(document["root"], payload.read, named, parts).obj
 
 
 def _document(payload: Payload) -> dict[str, Any]:
     found = payload.json(MEMBER)
-    if not isinstance(found, dict) or found.keys() != {"names", "root"}:
+    if not isinstance(found, dict) or found.keys() != {"inside", "names", "root"}:
         raise Damaged(f"{MEMBER} is no tree", member=MEMBER)
     return found
 

@@ -42,6 +42,7 @@ class Taking:
     Attributes:
         root: the tree.
         named: the classes and functions that it names, in order.
+        parts: what other adapters store, by the names of the parts.
 
     Raises:
         Unwritable: something in it is nothing that could come back; the message says where.
@@ -55,6 +56,7 @@ class Taking:
         self._alive: list[object] = []
         self._files = 0
         self.named: list[Any] = []
+        self.parts: dict[str, Any] = {}
         try:
             self.root = self._node(obj, "")
         except RecursionError as error:
@@ -141,7 +143,7 @@ class Taking:
         if self._adapter_of(obj) in (None, OWN):
             return None
         name = part_name(place, self._parts.values())
-        self._out.part(name, obj)
+        self.parts[name] = obj
         self._parts[id(obj)] = name
         self._alive.append(obj)
         return {"part": name}

@@ -11,6 +11,7 @@ A number, text, truth value or `null` stands for itself. Everything else is an o
 * `{"array": {…}}` in `.npy` format, and `{"scalar": {…}}`, with `data` in base64, or a `file`;
 * `{"float": "nan"}`, `{"complex": […]}`, `{"bytes": "…"}`; `{"value": "decimal", "text": "0.1"}`;
 * `{"part": "encoder"}`: what another adapter stores, with `handle` where a handle held it;
+  Parts that are inside of other parts are listed as `inside`, see `bundlekit.sharing`;
 * `{"ref": 3}`: the fourth list, dict, set, object or array before, counted in the order of the
   tree. So what was one object is one again, and circles are circles.
 """
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 
 _FORMS: dict[str, tuple[dict[str, type], ...]] = {
     **{kind: ({kind: list},) for kind in ("complex", "frozenset", "list", "set", "tuple")},
-    **{kind: ({kind: str},) for kind in ("bytes", "float", "part")},
+    **{kind: ({kind: str},) for kind in ("bytes", "float")},
     **{kind: ({kind: int},) for kind in ("name", "ref")},
     **{kind: ({kind: dict},) for kind in ("array", "scalar")},
     "dict": ({"dict": list}, {"dict": list, "ordered": bool}),
     "enum": ({"enum": int, "member": str}, {"enum": int, "number": int}),
     "namedtuple": ({"namedtuple": int, "items": list},),
     "object": ({"object": int, "attributes": dict}, {"object": int, "state": object}),
+    "part": ({"part": str}, {"part": str, "handle": bool}),
     "value": ({"value": str, "text": str},),
 }
 """What a node of each kind has, and of which types."""

@@ -39,6 +39,7 @@ from bundlekit_keras import (
     fidelity,
     hdf5,
     indexed,
+    inner_layers,
     internals,
     keras_file,
     loading,
@@ -256,6 +257,10 @@ class KerasAdapter:
     def probe(self, obj: Any, payload: Payload) -> Probed:
         """Let a restored model repeat the stored prediction."""
         return probe.replay(obj, payload)
+
+    def inner(self, obj: Any) -> Mapping[str, Any]:
+        """Give the layers that have weights, models among them, however deep."""
+        return inner_layers.of(obj)
 
     def deep(self, payload: Payload) -> None:
         """Compare the tensor index with the members' own formats."""

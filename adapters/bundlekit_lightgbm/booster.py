@@ -35,7 +35,10 @@ class LightGBMAdapter:
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
         """Write the booster as text, with the trees after the best iteration too."""
         out.add(MODEL, obj.model_to_string(num_iteration=-1).encode())
-        score = {name: dict(found) for name, found in (obj.best_score or {}).items()}
+        score = [
+            [name, [[metric, repr(float(value))] for metric, value in found.items()]]
+            for name, found in (obj.best_score or {}).items()
+        ]
         out.add_json(BESIDE, {"best_iteration": obj.best_iteration, "best_score": score})
         return Description(
             kind="booster",
@@ -47,9 +50,7 @@ class LightGBMAdapter:
         """Make sure that it is a model and nothing else; it names no classes."""
         if not bytes(payload.read(MODEL)[:5]) == b"tree\n":
             raise Damaged(f"{MODEL} is no model of LightGBM", member=MODEL)
-        found = payload.json(BESIDE)
-        if not isinstance(found, dict) or found.keys() != {"best_iteration", "best_score"}:
-            raise Damaged(f"{BESIDE} is not what the adapter 'lightgbm' writes", member=BESIDE)
+        _beside(payload)
         for path in payload.paths:
             if path not in self.members:
                 raise Damaged(f"{path} is no member of the adapter 'lightgbm'", member=path)
@@ -66,17 +67,33 @@ class LightGBMAdapter:
             NotRestorable: LightGBM does not.
         """
         lightgbm = _lightgbm()
+        iteration, score = _beside(payload)
         text = bytes(payload.read(MODEL)).decode("utf-8", "replace")
         try:
             booster = lightgbm.Booster(model_str=text)
         except Exception as error:
             raise NotRestorable(f"LightGBM could not read its model: {error}") from error
-        beside = payload.json(BESIDE)
-        booster.best_iteration = beside["best_iteration"]
-        booster.best_score = defaultdict(
-            OrderedDict, {name: OrderedDict(one) for name, one in beside["best_score"].items()}
-        )
+        booster.best_iteration = iteration
+        booster.best_score = score
         return booster
+
+
+def _beside(payload: Payload) -> tuple[int, dict[str, OrderedDict[str, float]]]:
+    """Read what LightGBM's own text does not hold: the best iteration and its scores, in order."""
+    found = payload.json(BESIDE)
+    try:
+        if found.keys() != {"best_iteration", "best_score"}:
+            raise ValueError(f"found {sorted(found)}")
+        if type(found["best_iteration"]) is not int:
+            raise ValueError(f"the best iteration is {found['best_iteration']!r}")
+        score: dict[str, OrderedDict[str, float]] = defaultdict(OrderedDict)
+        for name, metrics in found["best_score"]:
+            score[str(name)] = OrderedDict((str(one), float(value)) for one, value in metrics)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Damaged(
+            f"{BESIDE} is not what the adapter 'lightgbm' writes: {error}", member=BESIDE
+        ) from error
+    return found["best_iteration"], score
 
 
 def _lightgbm() -> Any:

@@ -32,4 +32,6 @@ class LightGBMObserver:
 
 
 def _plain(score: Any) -> dict[str, dict[str, float]]:
-    return {name: dict(found) for name, found in (score or {}).items()}
+    # Some releases have numpy's numbers there.
+    found = (score or {}).items()
+    return {name: {key: float(value) for key, value in one.items()} for name, one in found}

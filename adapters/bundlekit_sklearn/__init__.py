@@ -6,7 +6,9 @@
 * `skeleton`: the same in few words, as it is stored.
 * `named`: which classes and functions a skeleton names.
 * `allowlist`: which of these are scikit-learn's, numpy's and Keras' own.
-* `indices`: the arrays by which compiled code finds its way through a tree.
+* `arrays`, `values`: what a skeleton holds, read by numpy alone.
+* `indices`, `trees`, `sparse`: the numbers that compiled code follows without looking.
+* `faithful`: whether skops gives back what it was given.
 * `slimming`: what a caller wants to leave out.
-* `standins`...
+* `observe`: what tests compare.
 """

@@ -1,4 +1,4 @@
-"""Arrays as skops stores them, `.npy` and `.npz`, read without pickle and bounded by their bytes."""
+"""Arrays as skops stores them, `.npy` and `.npz`, read without pickle, no larger than they are."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def array_of(data: Buffer) -> npt.NDArray[np.generic]:
 
     stream = io.BytesIO(data)
     try:
-        first = np.lib.format.read_magic(stream) == (1, 0)
-        header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-        shape, by_columns, dtype = header(stream)
+        form: Any = np.lib.format
+        versions = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
+        shape, by_columns, dtype = versions[form.read_magic(stream)](stream)
         found = memoryview(data)[stream.tell() :]
         size = dtype.itemsize
         for length in shape:
@@ -66,3 +66,20 @@ def sparse_of(data: Buffer) -> dict[str, Any]:
             return {name: array_of(archive.read(f"{name}.npy")) for name in names}
     except (zipfile.BadZipFile, KeyError, EOFError, RuntimeError, NotImplementedError) as error:
         raise Damaged(f"a sparse matrix of the skeleton is no .npz file: {error}") from error
+
+
+def settled(data: bytes) -> bytes:
+    """Give an array in `.npy` format with zeros where no field is: memory is left there as it was.
+
+    Raises:
+        Damaged: it is none.
+    """
+    import numpy as np
+
+    found = array_of(data)
+    if found.dtype.names is None:
+        return data
+    clean = np.zeros(found.shape, found.dtype, order="C" if found.flags.c_contiguous else "F")
+    for field in found.dtype.names:
+        clean[field] = found[field]
+    return data[: len(data) - found.nbytes] + clean.tobytes("A")

@@ -9,20 +9,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from bundlekit import sharing
 from bundlekit.adapter import Context, CustomObject, Description, Need, Out, Payload
 from bundlekit.errors import Damaged, NotRestorable, Unwritable
-from bundlekit.handle import is_handle, portable
+from bundlekit.handle import is_handle, portable, unwrapped
 from bundlekit.home import home_of
 from bundlekit.part_names import part_name
-from bundlekit_sklearn import assembly, described, faithful, indices, skeleton, skops_file, slimming
+from bundlekit_sklearn import assembly, described, indices, skeleton, skops_file, slimming
 from bundlekit_sklearn.framework import REQUIRED, environment, require_skops
 from bundlekit_sklearn.named import named, needs
-from bundlekit_sklearn.stand_ins import StandIns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bundlekit.source import Buffer
+    from bundlekit_sklearn.stand_ins import StandIns
 
 MEMBER = "skeleton.json"
 _OWN = ("sklearn", "composite")
@@ -61,27 +62,30 @@ class SklearnAdapter:
             UnknownOption: `drop` names what is not there.
         """
         require_skops()
+        # They import numpy, which is not for those who only look an adapter up.
+        from bundlekit_sklearn import faithful
+        from bundlekit_sklearn.stand_ins import StandIns
+
         names = slimming.asked_for(options)
         standing = StandIns(obj, _elsewhere(out))
         schema, files = skops_file.dumps(standing.copy, type(obj).__name__)
         lost = slimming.drop(schema, names)
         document, beside = _spelled(schema, files, standing)
-        for stored, one in document["parts"].items():
-            out.part(one["part"], standing.parts[stored])
+        named_parts = document["parts"].items()
+        live = {one["part"]: unwrapped(standing.parts[stored]) for stored, one in named_parts}
+        document["inside"], apart = sharing.store(out, live)
         for path, data in beside.items():
             out.add(path, data)
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
         out.add(MEMBER, text.encode("utf-8", "surrogatepass"))
         made = _read_back(document, beside, standing)
         if not names:
-            meant = standing.parts | standing.functions
-            faithful.require_same(
-                standing.copy, made, standing.stand_ins, {id(one): key for key, one in meant.items()}
-            )
+            meant = {id(one): key for key, one in (standing.parts | standing.functions).items()}
+            faithful.require_same(standing.copy, made, standing.stand_ins, meant)
         return Description(
             kind=described.kind_of(obj),
             capabilities=described.capabilities(obj),
-            losses=lost,
+            losses=lost + apart,
             custom_objects=tuple(
                 CustomObject(
                     obj=standing.live(one),
@@ -98,12 +102,8 @@ class SklearnAdapter:
     def audit(self, payload: Payload) -> tuple[Need, ...]:
         """Name the classes and functions that are neither scikit-learn's nor Keras' own."""
         document = _document(payload)
-        stored = {one["part"] for one in document["parts"].values()}
-        if stored != set(payload.parts):
-            raise Damaged(
-                f"the skeleton uses the parts {sorted(stored)}; the manifest has "
-                f"{sorted(payload.parts)}"
-            )
+        parts = {one["part"] for one in document["parts"].values()}
+        sharing.require(payload, parts, document["inside"])
         used = {MEMBER}
 
         def read(path: str) -> Buffer:
@@ -132,10 +132,11 @@ class SklearnAdapter:
         require_skops()
         document = _document(payload)
         at = {place: obj for need, obj in context.objects.items() for place in need.where}
-        parts = {}
+        restored = sharing.Restoring(payload, context, document["inside"])
+        parts = {stored: restored(one["part"]) for stored, one in document["parts"].items()}
         for stored, one in document["parts"].items():
-            restored = context.restore(payload.parts[one["part"]])
-            parts[stored] = portable(restored) if one.get("handle") else restored
+            if one.get("handle"):
+                parts[stored] = portable(parts[stored])
         return assembly.assembled(
             document, payload.read, own=lambda one: at[one.places[0]], parts=parts
         )
@@ -143,7 +144,14 @@ class SklearnAdapter:
 
 def _document(payload: Payload) -> dict[str, Any]:
     found = payload.json(MEMBER)
-    kinds = {"functions": dict, "parts": dict, "protocol": int, "root": object, "skops": str}
+    kinds = {
+        "functions": dict,
+        "inside": dict,
+        "parts": dict,
+        "protocol": int,
+        "root": object,
+        "skops": str,
+    }
     if not isinstance(found, dict) or found.keys() != kinds.keys():
         raise Damaged(f"{MEMBER} is no skeleton", member=MEMBER)
     for key, kind in kinds.items():
@@ -158,20 +166,25 @@ def _spelled(
     """Give what `skeleton.json` holds, and the files beside it."""
     protocol, skops_version = schema.pop("protocol"), schema.pop("_skops_version")
     root, beside = skeleton.spelled(schema, files)
+    places: dict[str, str] = {}
+    for place, node in skeleton.walk(root):
+        if "stored" in node:  # the shortest place is the one that people know
+            places[node["stored"]] = min(places.get(node["stored"], place), place, key=len)
     functions: dict[str, Any] = {}
     parts: dict[str, Any] = {}
-    for place, node in skeleton.walk(root):
-        stored = node.get("stored")
-        if stored in standing.functions and stored not in functions:
+    names: dict[int, str] = {}
+    for stored, place in places.items():
+        if stored in standing.functions:
             module, qualname = home_of(standing.functions[stored])
             name = standing.functions[stored].__name__
             functions[stored] = {"module": module or "", "name": name, "qualname": qualname}
-        if stored in standing.parts and stored not in parts:
-            name = part_name(place, {one["part"] for one in parts.values()})
-            handle = is_handle(standing.parts[stored])
-            parts[stored] = {"part": name, **({"handle": True} if handle else {})}
+            continue
+        live = standing.parts[stored]
+        name = names.setdefault(id(unwrapped(live)), part_name(place, names.values()))
+        parts[stored] = {"part": name, **({"handle": True} if is_handle(live) else {})}
     document = {
         "functions": functions,
+        "inside": {},
         "parts": parts,
         "protocol": protocol,
         "root": root,
@@ -180,9 +193,7 @@ def _spelled(
     return document, beside
 
 
-def _read_back(
-    document: Mapping[str, Any], beside: Mapping[str, bytes], standing: StandIns
-) -> Any:
+def _read_back(document: Mapping[str, Any], beside: Mapping[str, bytes], standing: StandIns) -> Any:
     """Let skops read what it has stored: better found out now than by a reader."""
     what = type(standing.copy).__name__
     try:

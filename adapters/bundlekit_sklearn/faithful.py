@@ -41,7 +41,8 @@ def require_remade(obj: Any) -> None:
     cls = type(obj)
     if isinstance(obj, _OF_THEIR_OWN) or is_allowed(cls.__module__, cls.__name__):
         return
-    reduced = obj.__reduce_ex__(4)
+    by_table = copyreg.dispatch_table.get(cls)
+    reduced: Any = by_table(obj) if by_table else obj.__reduce_ex__(4)
     if isinstance(reduced, str):
         kept = callable(obj)
     else:
@@ -127,6 +128,8 @@ class _Speller(pickle.Pickler):
         if cls is np.ndarray:
             items = list(obj.flat) if obj.dtype.hasobject else None
             return [repr(obj.dtype), list(obj.shape), items]
+        if cls is functools.partial:
+            return ["partial", obj.func, obj.args, obj.keywords, dict(vars(obj))]
         if cls in (set, frozenset):
             return [cls.__name__, sorted(map(repr, obj))]
         # What these have besides is of no weight: caches, and what new generators are spawned from.

@@ -9,7 +9,7 @@ from bundlekit_composite.observe import CompositeObserver
 from bundlekit.testing.comparison import Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _ANSWERING = ("predict", "predict_proba", "decision_function", "transform")
 
@@ -17,12 +17,36 @@ _ANSWERING = ("predict", "predict_proba", "decision_function", "transform")
 class SklearnObserver(CompositeObserver):
     """Sees parameters and fitted attributes, models inside, and predictions."""
 
+    def state(self, obj: Any) -> Sequence[Observation]:
+        """See everything in it, but for addresses and what lies between the fields of arrays."""
+        return [
+            part
+            for one in super().state(obj)
+            if not one.place.endswith("._stop_words_id")
+            for part in _fields(one)
+        ]
+
     def behaviour(self, obj: Any, inputs: Any, targets: Any) -> Sequence[Observation]:
-        """See what every method answers that answers at all."""
+        """See what every method answers that answers at all; nothing where there is no input."""
         import numpy as np
 
+        if inputs is None:
+            return []
         return [
-            Observation(method, np.asarray(getattr(obj, method)(inputs)))
+            Observation(method, np.asarray(_dense(getattr(obj, method)(inputs))))
             for method in _ANSWERING
             if hasattr(obj, method)
         ]
+
+
+def _dense(answer: Any) -> Any:
+    return answer.toarray() if hasattr(answer, "toarray") else answer
+
+
+def _fields(seen: Observation) -> Iterator[Observation]:
+    names = None if isinstance(seen.value, str) else seen.value.dtype.names
+    if names is None:
+        yield seen
+        return
+    for name in names:
+        yield Observation(f"{seen.place}[{name!r}]", seen.value[name], seen.label)

@@ -9,6 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import NotRestorable, Refused, Unwritable
+from bundlekit_sklearn.arrays import settled
 from bundlekit_sklearn.framework import require_skops
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def dumps(obj: object, what: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     schema: dict[str, Any] = json.loads(files.pop(SCHEMA))
-    return schema, files
+    return schema, {
+        name: settled(data) if name.endswith(".npy") else data for name, data in files.items()
+    }
 
 
 def loads(schema: Mapping[str, Any], files: Mapping[str, Buffer], trusted: Collection[str]) -> Any:

@@ -29,6 +29,9 @@ _AS_THEY_ARE = (np.random.RandomState, np.random.Generator)
 """What skops only reads, so that it may be the live one."""
 _WHILE_FITTING = "_parent_callback_ctx"
 """What scikit-learn leaves in an estimator as long as one around it is fitted."""
+_TEXT = "sklearn.feature_extraction.text"
+_ADDRESS = "_stop_words_id"
+"""Where vectorizers keep an address of this process, which means nothing in another one."""
 _KEYS = (str, int, float, np.generic)
 
 
@@ -163,9 +166,12 @@ class _Pickler(pickle.Pickler):
     def persistent_id(self, obj: object) -> int | None:
         return self._shown(obj)
 
-    def reducer_override(self, obj: object) -> object:
+    def reducer_override(self, obj: Any) -> Any:
         require_remade(obj)
-        return NotImplemented
+        if not any(cls.__module__ == _TEXT for cls in type(obj).__mro__):
+            return NotImplemented
+        make, given, state, *more = obj.__reduce_ex__(5)
+        return make, given, {key: one for key, one in state.items() if key != _ADDRESS}, *more
 
 
 class _Unpickler(pickle.Unpickler):

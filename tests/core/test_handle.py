@@ -1,4 +1,4 @@
-"""Handles of small objects that an adapter on disk stores; those of models are in `tests/workflows`."""
+"""Handles of small objects that an adapter on disk stores; `tests/workflows` has models."""
 
 from __future__ import annotations
 

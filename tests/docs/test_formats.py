@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bundlekit._registry import installed
 from tools import formats_page
 
 
@@ -10,7 +11,8 @@ def test_the_page_is_what_the_adapters_declare() -> None:
 
 
 def test_every_adapter_declares_what_it_keeps_and_loses() -> None:
-    for name in ("keras", "keras-config", "keras-h5", "keras-weights", "tf-savedmodel"):
+    for record in installed().usable:
+        name = record.name
         section = formats_page.table().partition(f"### `{name}`")[2].partition("###")[0]
         for row in ("writes", "gives back", "keeps", "loses"):
             assert f"| {row} | " in section

@@ -37,7 +37,14 @@ def made(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def read(folder: Path) -> dict[str, Any]:
     """Give what the second process has found."""
-    reading = [sys.executable, "-P", "-W", "error::UserWarning", str(HERE / "reading.py"), str(folder)]
+    reading = [
+        sys.executable,
+        "-P",
+        "-W",
+        "error::UserWarning",
+        str(HERE / "reading.py"),
+        str(folder),
+    ]
     # TensorFlow itself cannot be imported without a folder for temporary files.
     memory = {"TMPDIR": "/dev/shm"} if READ_ONLY else {}
     alone = {"PATH": os.environ["PATH"], "TF_CPP_MIN_LOG_LEVEL": "3", **memory}

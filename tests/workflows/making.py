@@ -43,12 +43,12 @@ EXPECTED: dict[str, Any] = {}
 CHECKS: dict[str, Any] = {}
 
 
-class Twice(keras.layers.Layer):  # type: ignore[misc]
+class Twice(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         return 2 * inputs
 
 
-def build(X: Any, y: Any, units: int = 4) -> Any:
+def build(X: Any, y: Any, units: int = 4) -> Any:  # noqa: N803 - Keras calls it so
     outputs = y.shape[1] if y.ndim > 1 else 1
     last = "softmax" if outputs > 1 else None
     layers = [keras.layers.Dense(units, "relu"), Twice(), keras.layers.Dense(outputs, last)]
@@ -57,7 +57,7 @@ def build(X: Any, y: Any, units: int = 4) -> Any:
     return model
 
 
-class Lost(keras.layers.Layer):  # type: ignore[misc]
+class Lost(keras.layers.Layer):
     """No reader could make it again: its argument is not in its config."""
 
     def __init__(self, lock: Any) -> None:
@@ -68,7 +68,7 @@ class Lost(keras.layers.Layer):  # type: ignore[misc]
         return inputs
 
 
-def build_lost(X: Any, y: Any) -> Any:
+def build_lost(X: Any, y: Any) -> Any:  # noqa: N803 - Keras calls it so
     model = keras.Sequential([keras.Input((X.shape[1],)), Lost(object()), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     return model
@@ -124,7 +124,8 @@ def models() -> None:
     path = FOLDER / "model.bundle"
     bundlekit.dump(model, path)
     EXPECTED[path.name] = predicted(model)
-    keep("path.pickle", bundlekit.portable(path, trust=bundlekit.Trust(code=True)), predicted(model))
+    stored = bundlekit.portable(path, trust=bundlekit.Trust(code=True))
+    keep("path.pickle", stored, predicted(model))
 
 
 def pipelines() -> None:
@@ -195,6 +196,22 @@ def others() -> None:
     CHECKS["slim"] = len(slim) < len(bundlekit.dumps(fitted))
 
 
+def adversaries() -> None:
+    """A model that trains two others; one of these, `d`, is trained by itself as well."""
+
+    def net(inputs: int, outputs: int) -> Any:
+        return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(outputs)])
+
+    g, d = net(2, 3), net(3, 1)
+    d.compile("adam", "mse")
+    both = keras.Sequential([keras.Input((2,)), g, d])
+    both.compile("adam", "mse")
+    d.fit(X, Y, **FIT)
+    both.fit(X[:, :2], Y, **FIT)
+    (FOLDER / "gan.bundle").write_bytes(bundlekit.dumps({"g": g, "d": d, "both": both}))
+    EXPECTED["gan.next"] = [d.train_on_batch(X, Y), both.train_on_batch(X[:, :2], Y)]
+
+
 def imported() -> None:
     handle = bundlekit.portable(classifier(acme_net.build)).fit(X, Y)
     (FOLDER / "reference.pickle").write_bytes(pickle.dumps(handle))
@@ -214,7 +231,8 @@ def failing() -> None:
 
 
 if __name__ == "__main__":
-    for make in (models, pipelines, frames, searches, others, imported, failing):
+    for make in (models, pipelines, frames, searches, others, adversaries, imported, failing):
         make()
+    np.save(FOLDER / "targets.npy", Y)
     np.savez(FOLDER / "expected.npz", inputs=X, **EXPECTED)
     (FOLDER / "checks.json").write_text(json.dumps(CHECKS))

@@ -21,6 +21,7 @@ import bundlekit
 
 FOLDER = Path(sys.argv[1])
 FRAMEWORKS = ("keras", "sklearn", "tensorflow", "skops")
+YS = np.load(FOLDER / "targets.npy")
 CODE = bundlekit.Trust(code=True)
 
 
@@ -61,8 +62,11 @@ def error_of(found: Any, inputs: Any) -> dict[str, Any]:
 def seen() -> dict[str, Any]:
     expected = dict(np.load(FOLDER / "expected.npz"))
     inputs = expected.pop("inputs")
-    handles = {path.name: pickle.loads(path.read_bytes()) for path in FOLDER.glob("*.pickle")
-               if path.name in ("model.pickle", "pipeline.pickle", "path.pickle", "failed.pickle")}
+    handles = {
+        path.name: pickle.loads(path.read_bytes())
+        for path in FOLDER.glob("*.pickle")
+        if path.name in ("model.pickle", "pipeline.pickle", "path.pickle", "failed.pickle")
+    }
     imported = [name for name in FRAMEWORKS if name in sys.modules]
     result: dict[str, Any] = {"imported by unpickling": imported}
     try:
@@ -73,12 +77,19 @@ def seen() -> dict[str, Any]:
     result["home"] = os.environ.get("HOME")
     result["differences"] = {}
     for name, answer in expected.items():
-        if name != "frame.pickle":
+        if name not in ("frame.pickle", "gan.next"):
             found = model_in(handles.get(name) or loaded(FOLDER / name))
             result["differences"][name] = difference(found, answer, inputs)
     result["restored"] = bundlekit.portable.restored.count
     several = loaded(FOLDER / "several.bundle")
     result["several"] = [list(several), several["again"] is several["encoder"]]
+    gan = loaded(FOLDER / "gan.bundle")
+    g, d, both = gan["g"], gan["d"], gan["both"]
+    step = [d.train_on_batch(inputs, YS), both.train_on_batch(inputs[:, :2], YS)]
+    result["gan"] = {
+        "identity": both.layers[0] is g and both.layers[1] is d,
+        "next steps": bool((np.asarray(step) == expected["gan.next"]).all()),
+    }
     search = loaded(FOLDER / "search.bundle")
     result["a handle again"] = type(search.best_estimator_).__name__
     result["kept on"] = difference(

@@ -64,6 +64,10 @@ def test_a_shared_model_comes_back_as_one_object(read: dict[str, Any]) -> None:
     assert read["several"] == [["encoder", "decoder", "threshold", "again"], True]
 
 
+def test_models_that_train_each_other_still_do(read: dict[str, Any]) -> None:
+    assert read["gan"] == {"identity": True, "next steps": True}
+
+
 def test_a_handle_in_a_bundle_comes_back_as_one_and_persists_on(read: dict[str, Any]) -> None:
     assert read["a handle again"] == "Handle"
     assert read["kept on"] == 0.0
