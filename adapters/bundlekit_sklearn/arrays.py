@@ -76,10 +76,10 @@ def settled(data: bytes) -> bytes:
     """
     import numpy as np
 
-    found = array_of(data)
+    found: Any = array_of(data)
     if found.dtype.names is None:
         return data
-    clean = np.zeros(found.shape, found.dtype, order="C" if found.flags.c_contiguous else "F")
+    clean: Any = np.zeros(found.shape, found.dtype, order="C" if found.flags.c_contiguous else "F")
     for field in found.dtype.names:
         clean[field] = found[field]
-    return data[: len(data) - found.nbytes] + clean.tobytes("A")
+    return data[: len(data) - found.nbytes] + bytes(clean.tobytes("A"))

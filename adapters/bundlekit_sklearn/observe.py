@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from bundlekit_composite.observe import CompositeObserver
@@ -11,6 +12,8 @@ from bundlekit.testing.comparison import Observation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_LEFT_OUT = re.compile(r"\._stop_words_id$|\(0\)\.state\[1\]")
+"""Addresses; and what new generators would be spawned from, which skops keeps of one kind alone."""
 _ANSWERING = ("predict", "predict_proba", "decision_function", "transform")
 
 
@@ -18,11 +21,11 @@ class SklearnObserver(CompositeObserver):
     """Sees parameters and fitted attributes, models inside, and predictions."""
 
     def state(self, obj: Any) -> Sequence[Observation]:
-        """See everything in it, but for addresses and what lies between the fields of arrays."""
+        """See everything in it that another process could have."""
         return [
             part
             for one in super().state(obj)
-            if not one.place.endswith("._stop_words_id")
+            if not _LEFT_OUT.search(one.place)
             for part in _fields(one)
         ]
 
@@ -44,9 +47,11 @@ def _dense(answer: Any) -> Any:
 
 
 def _fields(seen: Observation) -> Iterator[Observation]:
-    names = None if isinstance(seen.value, str) else seen.value.dtype.names
+    # Each on its own, since what lies between them is memory that nobody has written to.
+    value: Any = seen.value
+    names = None if isinstance(value, str) else value.dtype.names
     if names is None:
         yield seen
         return
     for name in names:
-        yield Observation(f"{seen.place}[{name!r}]", seen.value[name], seen.label)
+        yield Observation(f"{seen.place}[{name!r}]", value[name], seen.label)

@@ -45,7 +45,7 @@ def linear() -> Made:
 
 def stopped_early() -> Made:
     matrix = xgb.DMatrix(X[:50], Y[:50])
-    held_out = [(xgb.DMatrix(X[50:], Y[50:]), "held-out")]
+    held_out = [(xgb.DMatrix(X[50:], Y[50:]), "heldout")]
     found = xgb.train(
         {"max_depth": 6, "nthread": 1, "eta": 1.0},
         matrix,

@@ -11,13 +11,13 @@ import zipfile
 from typing import Any
 
 import pytest
+from bundlekit_sklearn import skeleton
+from bundlekit_sklearn.observe import SklearnObserver
+from bundlekit_sklearn.skops_file import dumps
 
 import bundlekit
 from bundlekit.errors import Damaged
 from bundlekit.testing import compare
-from bundlekit_sklearn import skeleton
-from bundlekit_sklearn.observe import SklearnObserver
-from bundlekit_sklearn.skops_file import dumps
 
 
 def made(kind: str, table: tuple[Any, Any]) -> Any:
@@ -52,7 +52,7 @@ KINDS = ("pipeline", "stages", "neighbours", "function", "values", "sets", "shar
 
 def plain(schema: Any, files: Any) -> Any:
     """Give a schema without what may differ: ids, names of files, and the order of sets."""
-    places: dict[int, int] = {}
+    places: dict[Any, int] = {}
 
     def walk(value: Any) -> Any:
         if isinstance(value, list):
@@ -208,4 +208,4 @@ def test_two_processes_with_other_hashes_write_the_same_bytes() -> None:
 )
 def test_what_is_no_skeleton_is_damaged(root: Any) -> None:
     with pytest.raises(Damaged, match="the skeleton"):
-        skeleton.expanded(root, {}.__getitem__)
+        skeleton.expanded(root, dict[str, bytes]().__getitem__)
