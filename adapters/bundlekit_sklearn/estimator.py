@@ -7,6 +7,7 @@ is left of the estimator is stored by skops, without pickle, in few words: see `
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from bundlekit import sharing
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 MEMBER = "skeleton.json"
 _OWN = ("sklearn", "composite")
 """What these claim stays in the skeleton."""
+_STORED = re.compile(r"(?:function|part)_[0-9]{1,9}")
+_PROTOCOL = 2
+"""The protocol of skops 0.13, and the lowest that is read."""
 _PACKAGES = {"keras": "keras>=3.6", "lightgbm": "lightgbm", "xgboost": "xgboost"}
 
 
@@ -111,6 +115,7 @@ class SklearnAdapter:
             return payload.read(path)
 
         skeleton.expanded(document["root"], read)
+        _require_known(document)
         indices.check(document["root"], read)
         for path in payload.paths:
             if path not in used:
@@ -157,7 +162,21 @@ def _document(payload: Payload) -> dict[str, Any]:
     for key, kind in kinds.items():
         if not isinstance(found[key], kind):
             raise Damaged(f"{MEMBER} has no {kind.__name__} as {key!r}", member=MEMBER)
+    if found["protocol"] < _PROTOCOL:  # in which names stand where the audit does not look
+        raise Damaged(f"{MEMBER} has the protocol {found['protocol']}, which none of ours is of")
+    for stored, one in (found["functions"] | found["parts"]).items():
+        keys = ("module", "name", "qualname") if stored in found["functions"] else ("part",)
+        held = [one.get(key) for key in keys] if isinstance(one, dict) else [None]
+        if not _STORED.fullmatch(stored) or not all(isinstance(text, str) for text in held):
+            raise Damaged(f"{MEMBER} has {stored!r}, which stands for nothing", member=MEMBER)
     return found
+
+
+def _require_known(document: Mapping[str, Any]) -> None:
+    for place, node in skeleton.walk(document["root"]):
+        stored = node.get("stored", "")
+        if "stored" in node and stored not in document["functions"] | document["parts"]:
+            raise Damaged(f"{MEMBER} has {stored!r} at {place}, which is not stored", member=MEMBER)
 
 
 def _spelled(

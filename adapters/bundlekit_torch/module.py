@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bundlekit.adapter import Context, CustomObject, Description, Loss, Need, Out, Payload
 from bundlekit.errors import Damaged, FrameworkMissing, Unwritable
 from bundlekit.home import home_of
-from bundlekit_torch.structure import Taken, is_own, put_together
+from bundlekit_torch.structure import Taken, is_own, put_together, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,10 +84,8 @@ class TorchAdapter:
                 raise Damaged(f"{path} is no member of the adapter 'torch'", member=path)
         if set(payload.parts) != {ATTRIBUTES}:
             raise Damaged(f"it has the parts {sorted(payload.parts)}; expected {ATTRIBUTES!r}")
-        try:
-            return tuple(_needs(found, list(payload.part.custom_objects)).values())
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise Damaged(f"{STRUCTURE} is none: {error}", member=STRUCTURE) from error
+        require(found)
+        return tuple(_needs(found, list(payload.part.custom_objects)).values())
 
     def requires(self, payload: Payload) -> tuple[str, ...]:
         """Name what restores it."""

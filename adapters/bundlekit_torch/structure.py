@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _OWN = re.compile(r"torch\.nn\.modules\.[a-z_]+")
 _MADE_AGAIN = frozenset({"_flat_weights", "_flat_weight_refs"})
 """Attributes of recurrent modules that refer to their parameters."""
+_HELD = ("parameters", "buffers", "modules")
 _HOOKS = re.compile(r"_.*hooks(_.*)?")
 
 
@@ -67,17 +68,18 @@ class Taken:
         self.attributes.append({name: held[name] for name in held if name in plain})
         if any(held[name] for name in self._internals if _HOOKS.fullmatch(name)):
             self.hooked.append(place)
-        found["parameters"] = {
-            name: self._tensor(one, f"{place}{name}") for name, one in module._parameters.items()
-        }
-        found["buffers"] = {
-            name: self._tensor(one, f"{place}{name}") for name, one in module._buffers.items()
-        }
+        # Pairs, as their order counts: it is the order in which a Sequential calls its modules.
+        found["parameters"] = [
+            [name, self._tensor(one, f"{place}{name}")] for name, one in module._parameters.items()
+        ]
+        found["buffers"] = [
+            [name, self._tensor(one, f"{place}{name}")] for name, one in module._buffers.items()
+        ]
         found["passing"] = sorted(module._non_persistent_buffers_set)
-        found["modules"] = {
-            name: None if one is None else self._take(one, f"{place}{name}.")
+        found["modules"] = [
+            [name, None if one is None else self._take(one, f"{place}{name}.")]
             for name, one in module._modules.items()
-        }
+        ]
         return number
 
     def _class(self, cls: type) -> int:
@@ -99,6 +101,45 @@ class Taken:
 def is_own(module: str) -> bool:
     """Tell whether a class of this module of PyTorch's needs no trust."""
     return _OWN.fullmatch(module) is not None
+
+
+def require(found: Any) -> None:
+    """Make sure that a structure is one.
+
+    Raises:
+        Damaged: it is none.
+    """
+    try:
+        sound = _is_sound(found["classes"], found["modules"])
+    except (KeyError, TypeError, ValueError):
+        sound = False
+    if not sound:
+        raise Damaged("module.json is none: it is not as the adapter 'torch' writes it")
+
+
+def _is_sound(classes: Any, modules: Any) -> bool:
+    def is_tensor(stored: Any) -> bool:
+        return stored is None or (type(stored["tensor"]), type(stored["learns"])) == (str, bool)
+
+    def is_number(stored: Any, among: Any) -> bool:
+        return type(stored) is int and 0 <= stored < len(among)
+
+    return bool(
+        isinstance(classes, list)
+        and isinstance(modules, list)
+        and modules
+        and all(type(one[key]) is str for one in classes for key in ("module", "name", "qualname"))
+        and all(
+            is_number(one["class"], classes)
+            and type(one["training"]) is bool
+            and all(type(name) is str for name in one["passing"])
+            and all(isinstance(one[key], list) for key in _HELD)
+            and all(type(name) is str for key in _HELD for name, _ in one[key])
+            and all(is_tensor(stored) for key in _HELD[:2] for _, stored in one[key])
+            and all(stored is None or is_number(stored, modules) for _, stored in one["modules"])
+            for one in modules
+        )
+    )
 
 
 def put_together(
@@ -124,12 +165,12 @@ def put_together(
     made: dict[str, Any] = {}
     for module, one, held in zip(modules, structure, attributes, strict=True):
         vars(module).update(held)
-        for name, stored in one["parameters"].items():
+        for name, stored in one["parameters"]:
             module._parameters[name] = _tensor(stored, tensors, made, torch.nn.Parameter)
-        for name, stored in one["buffers"].items():
+        for name, stored in one["buffers"]:
             module._buffers[name] = _tensor(stored, tensors, made, None)
         module._non_persistent_buffers_set = set(one["passing"])
-        for name, number in one["modules"].items():
+        for name, number in one["modules"]:
             module._modules[name] = None if number is None else modules[number]
         module.training = bool(one["training"])
         if isinstance(module, torch.nn.RNNBase):

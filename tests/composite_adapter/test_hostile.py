@@ -119,7 +119,8 @@ def test_names_that_are_none_are_damaged(names: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [b"[]", b"5", b'{"root": 1}', b'{"inside": {}, "names": [], "root": 1, "more": 2}', b"null"]
+    "document",
+    [b"[]", b"5", b'{"root": 1}', b'{"inside": {}, "names": [], "root": 1, "more": 2}', b"null"],
 )
 def test_a_document_of_another_form_is_damaged(document: bytes) -> None:
     with pytest.raises(Damaged, match=r"tree\.json is no tree"):

@@ -59,7 +59,10 @@ class Committee(RegressorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Committee:  # noqa: N803
         self.members_ = [Member(build(X, y, size), 1 / size) for size in self.sizes]
-        self.named_: dict[Any, Any] = {"first": self.members_[0], 7: {"model": self.members_[1].model}}
+        self.named_: dict[Any, Any] = {
+            "first": self.members_[0],
+            7: {"model": self.members_[1].model},
+        }
         return self
 
     def predict(self, X: Any) -> Any:  # noqa: N803
