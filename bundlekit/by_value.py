@@ -127,7 +127,7 @@ def _cloudpickle() -> Any:
     except ImportError as error:
         raise FrameworkMissing(
             f"code by value needs cloudpickle, which is not installed ({error}); install it with "
-            f"pip install 'bundlekit[keras]'",
+            f"pip install cloudpickle",
             framework="cloudpickle",
         ) from error
     return cloudpickle

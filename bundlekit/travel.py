@@ -155,10 +155,9 @@ def _require_allowed(custom: CustomObject, mode: str, reason: str) -> None:
     if mode == "auto" and custom.kind == "lambda":
         text = (source_of(custom.obj) or "").strip()
         raise Unwritable(
-            f"the model holds a lambda at {places}{f' ({text})' if text else ''}; a lambda has no "
-            f"name that a reader could be told; write a named function and register it with "
-            f"keras.saving.register_keras_serializable, or let it travel in the artifact with "
-            f'code="value"',
+            f"it holds a lambda at {places}{f' ({text})' if text else ''}; a lambda has no name "
+            f"that a reader could be told; write a named function, or let it travel in the "
+            f'artifact with code="value"',
             name=custom.name,
             where=tuple(custom.where),
         )

@@ -17,7 +17,20 @@ def is_allowed(module: str, name: str) -> bool:
         >>> is_allowed("sklearn.pipeline", "Pipeline"), is_allowed("os", "system")
         (True, False)
     """
-    return f"{module}:{name}" in _names()
+    return f"{home(module)}:{name}" in _names()
+
+
+def home(module: str) -> str:
+    """Give the module that a class is imported from, which some compiled ones do not say.
+
+    Example:
+        >>> home("_loss"), home("sklearn.pipeline")
+        ('sklearn._loss._loss', 'sklearn.pipeline')
+    """
+    return _COMPILED.get(module, module)
+
+
+_COMPILED = {"_loss": "sklearn._loss._loss"}  # of scikit-learn until 1.8
 
 
 @cache

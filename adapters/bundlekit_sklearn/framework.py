@@ -7,7 +7,7 @@ from typing import Any
 
 from bundlekit.errors import FrameworkMissing
 
-REQUIRED = ("scikit-learn>=1.5", "skops>=0.13", "numpy")
+REQUIRED = ("scikit-learn>=1.6", "skops>=0.16", "numpy")
 """What restoring an estimator takes."""
 
 

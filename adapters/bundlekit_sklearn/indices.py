@@ -59,10 +59,10 @@ def _check(values: Values, node: Mapping[str, Any]) -> None:
         values.require("object" in node, f"{name} is there without what it consists of")
         _GUARDED[name](values, node)
     elif "object" in node:
-        _check_estimator(values, values.state(node))
+        _check_estimator(values, values.state(node), name)
 
 
-def _check_estimator(values: Values, state: Mapping[str, Any]) -> None:
+def _check_estimator(values: Values, state: Mapping[str, Any], name: str) -> None:
     """Check what an estimator says of the trees, vectors and centres in it."""
     features = values.real(state.get("n_features_in_"))
     tree = values.real(state.get("tree_"))
@@ -73,7 +73,7 @@ def _check_estimator(values: Values, state: Mapping[str, Any]) -> None:
     if "_predictors" in state:
         _check_histograms(values, state, features)
     if "_n_support" in state:
-        _check_support(values, state, features)
+        _check_support(values, state, features, classifies=_classifies(name, state))
     stages = values.real(state.get("estimators_"))
     if isinstance(stages, dict) and stages.get("loader") == "NdArrayNode":
         _check_stages(values, state, stages, features)
@@ -108,21 +108,28 @@ def _check_stages(
             values.require(features_of(values, found) == features, "a stage is of other features")
 
 
-def _check_support(values: Values, state: Mapping[str, Any], features: Any) -> None:
+def _classifies(name: str, state: Mapping[str, Any]) -> bool:
+    """Tell what its class decides; a class of the user's, which takes trust, by what it has."""
+    own = not name.startswith("sklearn.svm._classes:")
+    return "classes_" in state if own else name.endswith((":SVC", ":NuSVC"))
+
+
+def _check_support(
+    values: Values, state: Mapping[str, Any], features: Any, *, classifies: bool
+) -> None:
     counts, support = values.array(state["_n_support"]), values.array(state.get("support_"))
-    regression = "classes_" not in state  # which has one count, and a second that is not used
     total = len(support)
     values.require(
         counts.ndim == 1
         and counts.dtype.kind == "i"
         and len(counts) >= 2
-        and (counts[:1] if regression else counts).sum() == total
+        and (counts if classifies else counts[:1]).sum() == total
         and (counts >= 0).all()
         and support.ndim == 1
         and in_range(support, values.number(values.items(state.get("shape_fit_"), "tuple")[0])),
         "support_ and _n_support do not belong together",
     )
-    classes = 2 if regression else len(counts)
+    classes = len(counts) if classifies else 2
     values.require(
         _shape(values, state.get("_dual_coef_")) == (classes - 1, total),
         "_dual_coef_ has not a row for each class but one",

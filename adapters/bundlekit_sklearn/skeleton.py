@@ -25,6 +25,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import Damaged
+from bundlekit_sklearn.allowlist import home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -94,7 +95,7 @@ class _Speller:
         if kind:
             items = sorted(node["content"], key=self._text) if kind == "set" else node["content"]
             return {kind: [self._node(item) for item in items]}
-        name = f"{node['__module__']}:{node['__class__']}"
+        name = f"{home(node['__module__'])}:{node['__class__']}"
         if loader == "DictNode" and name == "builtins:dict" and _has_text_keys(node):
             return {"dict": {key: self._node(value) for key, value in node["content"].items()}}
         if loader == "ObjectNode":
@@ -252,6 +253,8 @@ def _require_one_kind(node: Mapping[str, Any]) -> None:
     kind = next((kind for kind in _KINDS if kind in node), None)
     if kind is None or not node.keys() - {kind, "id"} <= _KINDS[kind]:
         raise ValueError(f"a node of {', '.join(map(repr, node))}")
+    if not isinstance(node.get("stored", ""), str):
+        raise ValueError(f"{node['stored']!r} as the name of what is stored")
     if any(name.startswith("__") and name != "__reduce__" for name in node.get("fields", ())):
         raise ValueError("a field that says what the node is")
 

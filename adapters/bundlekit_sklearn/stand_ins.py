@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,6 +98,12 @@ class StandIns:
         if isinstance(obj, type):
             self._meet(obj)
             return self._put(obj, obj)
+        if cls is MethodType and self._elsewhere(obj.__self__):
+            raise Unwritable(
+                f"{obj.__name__!r} is a method of a {type(obj.__self__).__name__}, which is stored "
+                f"as a part; write a function that calls it, or an object that holds the model",
+                name=obj.__name__,
+            )
         if cls is FunctionType:
             return self._put(obj, self._stand_in("function", obj, self.functions))
         if (cls.__module__.partition(".")[0], cls.__name__) == ("sklearn", "CallbackContext"):

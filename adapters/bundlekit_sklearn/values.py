@@ -28,7 +28,9 @@ class Values:
     def __init__(self, root: Any, read: Callable[[str], Buffer]) -> None:
         self._read = read
         self.nodes = list(skeleton.walk(root))
-        self._shared = {node["id"]: node for _, node in self.nodes if "id" in node}
+        states = [node["state"] for _, node in self.nodes if isinstance(node.get("state"), dict)]
+        everything = [*(node for _, node in self.nodes), *states]
+        self._shared = {node["id"]: node for node in everything if "id" in node}
         self.place = ""
 
     def real(self, node: Any) -> Any:

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Context, CustomObject, Description, Loss, Need, Out, Payload
-from bundlekit.errors import Damaged, FrameworkMissing, Unwritable
+from bundlekit.errors import BundleError, Damaged, FrameworkMissing, Unwritable
 from bundlekit.home import home_of
 from bundlekit_torch.structure import Taken, is_own, put_together, require
 
@@ -92,7 +92,11 @@ class TorchAdapter:
         return ("torch>=2.4", "safetensors")
 
     def unpack(self, payload: Payload, context: Context) -> Any:
-        """Put the module together, without calling its constructor."""
+        """Put the module together, without calling its constructor.
+
+        Raises:
+            Damaged: structure, attributes and tensors do not fit each other.
+        """
         torch = _torch()
         found = payload.json(STRUCTURE)
         needs = _needs(found, list(payload.part.custom_objects))
@@ -104,10 +108,13 @@ class TorchAdapter:
             return getattr(importlib.import_module(one["module"]), one["qualname"])
 
         attributes = context.restore(payload.parts[ATTRIBUTES])
-        tensors = importlib.import_module("safetensors.torch").load(bytes(payload.read(TENSORS)))
+        load = importlib.import_module("safetensors.torch").load
         try:
+            tensors = load(bytes(payload.read(TENSORS)))
             return put_together(torch, found["modules"], class_of, attributes, tensors)
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        except BundleError:
+            raise
+        except Exception as error:
             raise Damaged(f"{STRUCTURE} does not fit the rest: {error}") from error
 
 

@@ -10,9 +10,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.errors import Damaged, NotBuilt, Unwritable
+from bundlekit_torch.constants import constant, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _OWN = re.compile(r"torch\.nn\.modules\.[a-z_]+")
 _MADE_AGAIN = frozenset({"_flat_weights", "_flat_weight_refs"})
@@ -48,6 +49,10 @@ class Taken:
         self.places: list[str] = []
         self.hooked: list[str] = []
         self._take(module, "")
+        for place, held in zip(self.places, self.attributes, strict=True):
+            for one in _inside(held, set()):
+                if id(one) in self._numbers:
+                    self._refuse_second(place, one)
 
     def _take(self, module: Any, place: str) -> int:
         if id(module) in self._numbers:
@@ -65,6 +70,9 @@ class Taken:
         self.places.append(place)
         held = vars(module)
         plain = held.keys() - self._internals - _MADE_AGAIN
+        constants = {name: told(self._torch, held[name]) for name in plain}
+        found["constants"] = {name: one for name, one in constants.items() if one}
+        plain -= found["constants"].keys()
         self.attributes.append({name: held[name] for name in held if name in plain})
         if any(held[name] for name in self._internals if _HOOKS.fullmatch(name)):
             self.hooked.append(place)
@@ -94,8 +102,31 @@ class Taken:
             raise NotBuilt(f"{name} has no shape yet; call the module on some input first")
         if id(tensor) not in self._names:
             self._names[id(tensor)] = name
-            self.tensors[name] = tensor.detach().cpu().contiguous()
+            try:
+                self.tensors[name] = tensor.detach().cpu().contiguous()
+            except (NotImplementedError, RuntimeError) as error:  # sparse ones, and of no device
+                raise Unwritable(f"{name} is no plain tensor: {error}", where=name) from error
         return {"tensor": self._names[id(tensor)], "learns": bool(tensor.requires_grad)}
+
+    def _refuse_second(self, place: str, module: Any) -> None:
+        first = self.places[self._numbers[id(module)]].rstrip(".")
+        where = place.rstrip(".") or "the module"
+        raise Unwritable(
+            f"a plain attribute of {where} holds {f'the module {first}' if first else 'the whole'}"
+            f", which would come back as two; hold it in a torch.nn.ModuleList",
+            where=place,
+        )
+
+
+def _inside(value: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield what containers hold, at any depth."""
+    if isinstance(value, dict | list | tuple | set | frozenset):
+        if id(value) not in seen:
+            seen.add(id(value))
+            for one in value.values() if isinstance(value, dict) else value:
+                yield from _inside(one, seen)
+    else:
+        yield value
 
 
 def is_own(module: str) -> bool:
@@ -111,7 +142,7 @@ def require(found: Any) -> None:
     """
     try:
         sound = _is_sound(found["classes"], found["modules"])
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         sound = False
     if not sound:
         raise Damaged("module.json is none: it is not as the adapter 'torch' writes it")
@@ -133,6 +164,7 @@ def _is_sound(classes: Any, modules: Any) -> bool:
             is_number(one["class"], classes)
             and type(one["training"]) is bool
             and all(type(name) is str for name in one["passing"])
+            and all(type(kind) is str for kind, _ in one["constants"].values())
             and all(isinstance(one[key], list) for key in _HELD)
             and all(type(name) is str for key in _HELD for name, _ in one[key])
             and all(is_tensor(stored) for key in _HELD[:2] for _, stored in one[key])
@@ -162,9 +194,14 @@ def put_together(
         module: Any = cls.__new__(cls)
         torch.nn.Module.__init__(module)
         modules.append(module)
+    internals = vars(torch.nn.Module()).keys()
     made: dict[str, Any] = {}
     for module, one, held in zip(modules, structure, attributes, strict=True):
+        if internals & held.keys():
+            raise Damaged(f"an attribute is called {min(internals & held.keys())!r}")
         vars(module).update(held)
+        for name, (told_as, value) in one["constants"].items():
+            vars(module)[name] = constant(torch, told_as, value)
         for name, stored in one["parameters"]:
             module._parameters[name] = _tensor(stored, tensors, made, torch.nn.Parameter)
         for name, stored in one["buffers"]:
@@ -175,6 +212,8 @@ def put_together(
         module.training = bool(one["training"])
         if isinstance(module, torch.nn.RNNBase):
             module._init_flat_weights()
+    if made.keys() != tensors.keys():
+        raise Damaged(f"no module uses the tensors {sorted(tensors.keys() - made.keys())}")
     return modules[0]
 
 
@@ -183,5 +222,6 @@ def _tensor(stored: Any, tensors: Mapping[str, Any], made: dict[str, Any], kind:
         return None
     name = stored["tensor"]
     if name not in made:
-        made[name] = kind(tensors[name], stored["learns"]) if kind else tensors[name]
+        tensor, learns = tensors[name], bool(stored["learns"])
+        made[name] = kind(tensor, learns) if kind else tensor.requires_grad_(learns)
     return made[name]

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from bundlekit.adapter import Context, Description, Need, Out, Payload
-from bundlekit.errors import Damaged, FrameworkMissing, NotRestorable
+from bundlekit.errors import Damaged, FrameworkMissing, NotRestorable, Unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,12 +31,21 @@ class XGBoostAdapter:
     loses = ("parameters of training that are no part of the model, such as `nthread`",)
 
     def pack(self, obj: Any, out: Out, options: Mapping[str, object]) -> Description:
-        """Write the booster in UBJSON."""
-        out.add(MODEL, bytes(obj.save_raw("ubj")))
+        """Write the booster in UBJSON.
+
+        Raises:
+            Unwritable: XGBoost does not, as with a booster that has seen no data.
+        """
+        xgboost = _xgboost()
+        try:
+            data = bytes(obj.save_raw("ubj"))
+        except xgboost.core.XGBoostError as error:
+            raise Unwritable(f"XGBoost does not save this booster: {error}") from error
+        out.add(MODEL, data)
         return Description(
             kind="booster",
             capabilities=("predict",),
-            environment={"xgboost": _xgboost().__version__},
+            environment={"xgboost": xgboost.__version__},
         )
 
     def audit(self, payload: Payload) -> tuple[Need, ...]:

@@ -23,7 +23,9 @@ class XGBoostObserver:
 
     def behaviour(self, obj: Any, inputs: Any, targets: Any) -> Sequence[Observation]:
         """See its predictions."""
-        return [Observation("prediction", obj.inplace_predict(inputs))]
+        import xgboost
+
+        return [Observation("prediction", obj.predict(xgboost.DMatrix(inputs)))]
 
     def surroundings(self) -> Sequence[Observation]:
         """See nothing: XGBoost shares nothing with the process."""

@@ -44,6 +44,7 @@ def stopped_early() -> Made:
         num_boost_round=60,
         valid_sets=[held_out],
         valid_names=["held out"],
+        keep_training_booster=True,  # with the trees after the best iteration
         callbacks=[lgb.early_stopping(3, verbose=False)],
     )
     return found, X

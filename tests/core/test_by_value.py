@@ -609,9 +609,9 @@ def test_without_cloudpickle_the_error_says_what_to_install(
 ) -> None:
     data = by_value.dumps({"f": helper})
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
-    with pytest.raises(FrameworkMissing, match=r"pip install 'bundlekit\[keras\]'"):
+    with pytest.raises(FrameworkMissing, match=r"pip install cloudpickle"):
         by_value.dumps({"f": helper})
-    with pytest.raises(FrameworkMissing, match=r"pip install 'bundlekit\[keras\]'"):
+    with pytest.raises(FrameworkMissing, match=r"pip install cloudpickle"):
         by_value.loads(data)
 
 

@@ -1,4 +1,4 @@
-"""Parts inside of parts, with boxes that an adapter on disk stores; `tests/workflows` has models."""
+"""Parts inside of parts, with boxes that an adapter on disk stores; `tests/workflows` has more."""
 
 from __future__ import annotations
 

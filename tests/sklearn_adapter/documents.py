@@ -1,4 +1,4 @@
-"""Skeletons by hand, as payloads and as artifacts, and honest ones with something changed in them."""
+"""Skeletons by hand, as payloads and as artifacts, and honest ones with a change in them."""
 
 from __future__ import annotations
 

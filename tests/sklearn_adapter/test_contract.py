@@ -70,7 +70,8 @@ def test_generators_go_on_where_they_were() -> None:
     import numpy as np
     from sklearn.preprocessing import StandardScaler
 
-    held: list[Any] = [np.random.RandomState(6), *map(np.random.default_rng, (5, np.uint64(7)))]
+    seeds: list[Any] = [5, np.uint64(7)]
+    held: list[Any] = [np.random.RandomState(6), *map(np.random.default_rng, seeds)]
     for generator in held:
         generator.normal(size=3)
     restored = bundlekit.unbundle(bundlekit.bundle(StandardScaler(copy=[*held, held[0]]))).copy

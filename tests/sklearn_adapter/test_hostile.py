@@ -15,7 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bundlekit
-from bundlekit import BundleError, Damaged, MissingCustomObjects, NotRestorable, Refused
+from bundlekit import (
+    BundleError,
+    Damaged,
+    LimitExceeded,
+    MissingCustomObjects,
+    NotRestorable,
+    Refused,
+)
 from bundlekit.adapter import Need
 from tests.sklearn_adapter.documents import (
     ADAPTER,
@@ -41,7 +48,8 @@ def node(loader: str, name: str, **fields: Any) -> dict[str, Any]:
 def naming(name: str) -> dict[str, Any]:
     """Give skeletons that name a class or function, one for each way of skops to use it."""
     function = {"node": node("FunctionNode", name)}
-    nothing = {"node": {"tuple": []}}
+    nothing: Any = {"node": {"tuple": []}}
+    one = {"object": name}
     partial = {"func": function, "args": nothing, "kwds": {"node": {"dict": {}}}}
     keys = {"node": {"list": [node("TypeNode", name)]}}
     return {
@@ -58,7 +66,7 @@ def naming(name: str) -> dict[str, Any]:
         "method": node(
             "MethodNode",
             name,
-            content={"fields": {"func": "run", "obj": {"node": {"object": name}}}},
+            content={"fields": {"func": "run", "obj": {"node": one}}},
         ),
         "keys": node("DictNode", "builtins:dict", key_types=keys, content={"fields": {"a": TEXT}}),
         "dict": node("DictNode", name, key_types=keys, content={"fields": {}}),
@@ -71,7 +79,7 @@ def naming(name: str) -> dict[str, Any]:
         "objects": node("NdArrayNode", name, type="json", content=[], shape=nothing),
         "inside": {
             "object": "sklearn.pipeline:Pipeline",
-            "state": {"dict": {"a": {"object": name}}},
+            "state": {"dict": {"a": one}},
         },
         "shared": {"list": [{"object": name, "id": 0}, {"ref": 0}]},
     }
@@ -198,11 +206,16 @@ def test_what_skops_alone_finds_is_refused() -> None:
 
 
 def test_a_deep_skeleton_is_a_limit_and_no_crash() -> None:
+    deep = document(1).replace(b'"root": 1', b'"root": ' + b'{"list":[' * 900 + b"]}" * 900)
+    with pytest.raises(LimitExceeded, match="nested deeper"):
+        ADAPTER.audit(payload(deep))
     root: Any = 1
-    for _ in range(900):
+    for _ in range(190):
         root = {"list": [root]}
-    with pytest.raises(BundleError, match="nested deeper"):
-        audited(root)
+    found = made(root)
+    for _ in range(190):
+        (found,) = found
+    assert found == 1
 
 
 def npy(header: str, data: bytes = b"") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from bundlekit_sklearn import skeleton
+from bundlekit_sklearn.allowlist import home
 from bundlekit_sklearn.observe import SklearnObserver
 from bundlekit_sklearn.skops_file import dumps
 
@@ -68,6 +69,8 @@ def plain(schema: Any, files: Any) -> Any:
                 return {"same as": places[number]}
             places[number] = len(places)
         held = {key: walk(one) for key, one in order(value) if key not in ("__id__", "file")}
+        if "__module__" in held:
+            held["__module__"] = home(held["__module__"])
         if "file" in value:
             held["file"] = hashlib.sha256(files[value["file"]]).hexdigest()
         return held

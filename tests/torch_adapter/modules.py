@@ -42,7 +42,7 @@ def cases() -> Iterator[Case]:
     images = x.reshape(2, 1, 3, 4)
     image_net = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Dropout(), nn.Flatten())
     image_net(torch.as_tensor(images))  # running statistics are no longer what they begin with
-    own = {"python_path": ["own"], "trust": ["acme_torch"]}
+    own: dict[str, Any] = {"python_path": ["own"], "trust": ["acme_torch"]}
     yield Case(name="deep", obj=deep(), inputs=x)
     yield Case(name="images", obj=image_net, inputs=images)
     yield Case(name="evaluating", obj=deep().eval(), inputs=x)

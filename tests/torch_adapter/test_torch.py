@@ -12,12 +12,13 @@ import bundlekit
 from bundlekit import BundleWarning, Damaged, MissingCustomObjects, NotBuilt, Unwritable
 from bundlekit.adapter import Context, Payload
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-nn = torch.nn
 
 
 def again(obj: Any, **options: Any) -> Any:
@@ -60,7 +61,7 @@ def test_an_attribute_that_nobody_knows_is_refused_with_its_place() -> None:
         bundlekit.bundle(net)
 
 
-class Mine(nn.Module):  # type: ignore[misc]
+class Mine(nn.Module):
     def forward(self, x: Any) -> Any:
         return x
 
@@ -141,7 +142,7 @@ def test_a_structure_that_fits_nothing_is_damaged(
 
 
 def test_without_its_class_nothing_is_made() -> None:
-    class Local(nn.Module):  # type: ignore[misc]
+    class Local(nn.Module):
         def forward(self, x: Any) -> Any:
             return x
 
