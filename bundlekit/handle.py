@@ -89,6 +89,7 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         # What asks for special names, such as copy and Dask, asks about the handle.
         special = name.startswith("__") and not name.startswith("__sklearn_")
+        special |= name == "_held"  # it is made without one while it is copied
         notebook = name.startswith(("_repr_", "_ipython_")) and not self._held.is_live
         if special or notebook:
             raise AttributeError(f"a handle has no {name!r}")

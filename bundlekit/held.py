@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundlekit._registry import installed
 from bundlekit.bundle_type import Bundle
-from bundlekit.errors import BundleError, NotRestorable
+from bundlekit.errors import BundleError, NotRestorable, Unwritable
 from bundlekit.restored import Restored
 from bundlekit.trust import Trust
 from bundlekit.warning import warn
@@ -111,17 +111,17 @@ class Held:
             NotRestorable: it could not be bundled when it was fitted, or is not what it was.
             BundleError: as `unbundle`.
         """
-        if self.is_live:
+        self._arrive()
+        if self._live is not None:
             return self._live
-        if self._live is not None and not self._leave_parent():
+        with self._lock:
+            if self._live is None:
+                if self._bundle is None:
+                    raise self._never_bundled()
+                given = tuple(sorted((name, id(obj)) for name, obj in self.given.items()))
+                self._key = (self.digest, self.terms.trust, given)
+                self._live = restored.get(self._key, self, self._restore)
             return self._live
-        if self._bundle is None:
-            raise self._never_bundled()
-        given, trust = self.given, self.terms.trust
-        key = (self.digest, trust, tuple(sorted((name, id(obj)) for name, obj in given.items())))
-        found = restored.get(key, self, self._restore)
-        self._live, self._key, self._process = found, key, os.getpid()
-        return found
 
     @property
     def digest(self) -> str | None:
@@ -134,8 +134,9 @@ class Held:
 
     def part(self) -> Any:
         """Give the object as one that no other handle shares, as it is about to be changed."""
-        live = self.live()
+        self._arrive()
         with self._lock:
+            live = self.live()
             self._unchanged = False
             if self._key is not None:
                 if not restored.leave(self._key, self):
@@ -149,6 +150,7 @@ class Held:
         Raises:
             BundleError: as `bundle`; or why it could not be bundled when it was fitted.
         """
+        self._arrive()
         with self._lock:
             if self._live is None or (self._unchanged and self._bundle is not None):
                 if self._bundle is None:
@@ -166,12 +168,16 @@ class Held:
         """Bundle the object after it was fitted; where that fails, say so, and remember why."""
         try:
             self.capture()
+            return
         except BundleError as error:
-            self.failure, self._bundle = error, None
-            warn(
-                f"the fitted {self.kinds[0]} cannot be bundled, so it will not survive pickling: "
-                f"{error}"
-            )
+            self.failure = error
+        except Exception as error:  # whatever it is, what was fitted is not to be lost for it
+            self.failure = Unwritable(f"{type(error).__name__}: {error}")
+        self._bundle = None
+        warn(
+            f"the fitted {self.kinds[0]} cannot be bundled, so it will not survive pickling: "
+            f"{self.failure}"
+        )
 
     def travelling(self) -> tuple[Bundle | Stored | None, BundleError | None]:
         """Give what goes to other processes: its bytes or their place, or why there are none.
@@ -202,21 +208,24 @@ class Held:
             given=given,
         )
 
-    def _leave_parent(self) -> bool:
-        """Let go of an object that a parent process made, as what computes with it stayed there."""
-        self._lock = threading.RLock()
+    def _arrive(self) -> None:
+        """Let go of what was made before this process was forked: what computes stayed there."""
+        if self._process == os.getpid():
+            return
+        self._lock = threading.RLock()  # some other thread of the parent's may have held it
+        self._process = os.getpid()
+        if self._live is None:
+            return
         with suppress(BundleError):
             self.capture()
         if self._bundle is None and self.failure is None:
-            self._process = os.getpid()  # nothing was built yet
-            return False
+            return  # nothing was built yet
         self._live, self._key = None, None
         warn(
             f"the {self.kinds[0]} is restored in a process that was forked from one where it was "
             f"live; TensorFlow and JAX wait for ever in such a process once they have computed in "
             f"the first; start processes with multiprocessing.get_context('spawn')"
         )
-        return True
 
     def _restore(self) -> Any:
         from bundlekit._bundle import unbundle

@@ -25,6 +25,8 @@ SIZE = 8
 class _Entry:
     lock: threading.RLock = field(default_factory=threading.RLock)
     obj: Any = None
+    is_gone: bool = False
+    """Whether its object was taken away, to be changed."""
     users: WeakSet[Any] = field(default_factory=WeakSet)
 
 
@@ -91,15 +93,18 @@ class Restored:
         """
         if not self._size:
             return self.alone(restore)
-        with self._lock:
-            entry = self._entries.setdefault(key, _Entry())
-            self._entries.move_to_end(key)
-            self._forget(key)
-        with entry.lock:
-            if entry.obj is None:
-                entry.obj = self.alone(restore)
-            entry.users.add(user)
-            return entry.obj
+        while True:
+            with self._lock:
+                entry = self._entries.setdefault(key, _Entry())
+                self._entries.move_to_end(key)
+                self._forget(key)
+            with entry.lock:
+                if entry.is_gone:
+                    continue
+                if entry.obj is None:
+                    entry.obj = self.alone(restore)
+                entry.users.add(user)
+                return entry.obj
 
     def alone(self, restore: Callable[[], Any]) -> Any:
         """Restore an object that nobody else is given."""
@@ -112,13 +117,17 @@ class Restored:
         """Take an object away, as its user is about to change it; tell whether it was his alone."""
         with self._lock:
             entry = self._entries.get(key)
-            if entry is None:
-                return False  # whoever got it before it was forgotten may still have it
+        if entry is None:
+            return False  # whoever got it before it was forgotten may still have it
+        with entry.lock:
             entry.users.discard(user)
             if entry.users:
                 return False
-            del self._entries[key]
-            return True
+            entry.is_gone = True  # for those who wait for it right now
+        with self._lock:
+            if self._entries.get(key) is entry:
+                del self._entries[key]
+        return True
 
     def _forget(self, but: Hashable = None) -> None:
         while len(self._entries) > self._size:

@@ -17,6 +17,7 @@ import pytest
 import bundlekit
 from bundlekit import BundleWarning, InvalidTrust, NotRestorable, Trust, Unwritable
 from bundlekit.errors import UnknownOption
+from bundlekit.restored import Restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,6 +185,37 @@ def test_who_changes_a_shared_object_gets_one_of_his_own(tally: Any) -> None:
     assert (first.predict(0), second.predict(0)) == (13, 3)
     assert pickle.loads(data).predict(0) == 3
     assert pickle.loads(data).names == ["a"]
+
+
+def test_who_waits_for_an_object_that_is_taken_away_gets_another() -> None:
+    class User:
+        pass
+
+    shared, first, second = Restored(), User(), User()
+    taken = shared.get("key", first, lambda: ["taken"])
+    found: list[Any] = []
+    waiting = threading.Thread(
+        target=lambda: found.append(shared.get("key", second, lambda: ["another"]))
+    )
+    with shared._entries["key"].lock:
+        waiting.start()
+        assert shared.leave("key", first), "it was his alone"
+    waiting.join()
+    assert found == [["another"]]
+    assert not shared.leave("no such key", first)
+    assert taken == ["taken"]
+
+
+def test_a_fit_that_fails_to_be_captured_in_any_way_goes_on(
+    tally: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tally_bundle import TallyAdapter
+
+    handle = bundlekit.portable(tally)
+    monkeypatch.setattr(TallyAdapter, "pack", None)
+    with pytest.warns(BundleWarning, match="cannot be bundled, .* TypeError: 'NoneType' object"):
+        handle.fit([1])
+    assert handle.predict(0) == 4
 
 
 def test_what_was_learned_since_is_in_the_next_pickle(tally: Any) -> None:
