@@ -72,6 +72,11 @@ class Installed(Record):
         known: Callable[[], Known] | None = getattr(self.adapter, "known", None)
         return known() if known else Known()
 
+    def scoped(self) -> Mapping[str, object]:
+        """Give the objects of the scopes that the calling thread has open."""
+        scoped: Callable[[], Mapping[str, object]] | None = getattr(self.adapter, "scoped", None)
+        return scoped() if scoped else {}
+
     def needed(self, needs: tuple[Need, ...], options: Mapping[str, object]) -> tuple[Need, ...]:
         """Give those of the needs that restoring with these options takes; by default all."""
         needed: Callable[..., tuple[Need, ...]] | None = getattr(self.adapter, "needed", None)

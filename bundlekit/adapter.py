@@ -207,8 +207,9 @@ class Context:
 class Adapter(Protocol):
     """One representation of one family of objects.
 
-    Seven more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
-    or a registry of the user's classes, tells what is in them and imports nothing.
+    Eight more methods it may have, or not. `known(self) -> Known`, of a framework that has scopes
+    or a registry of the user's classes, tells what is in them and imports nothing;
+    `scoped(self) -> Mapping[str, object]` tells of the calling thread's scopes alone, at no cost.
     `needed(self, needs, options)` gives those of the audited needs that `unpack` takes with these
     options, as a tuple.
     `adopt(self, foreign: Foreign) -> Adopted | None` takes what the framework's own writers have

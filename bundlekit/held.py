@@ -279,7 +279,7 @@ def _scoped(kinds: tuple[str, ...]) -> dict[str, object]:
         return {}
     found: dict[str, object] = {}
     for record in installed().usable:
-        found |= record.known().scoped
+        found |= record.scoped()
     return found
 
 

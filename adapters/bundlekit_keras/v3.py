@@ -201,6 +201,10 @@ class KerasAdapter:
         """Give what open scopes and Keras' registry hold."""
         return scopes.known()
 
+    def scoped(self) -> Mapping[str, object]:
+        """Give what the calling thread's open scopes hold."""
+        return scopes.scoped()
+
     def unpack(self, payload: Payload, context: Context) -> Any:
         """Build the model with Keras' own loader, or what the options ask for.
 

@@ -7,6 +7,7 @@ imported until its folder is deleted.
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import pickle
 import sys
@@ -121,6 +122,12 @@ def models() -> None:
     CHECKS["next step"] = bool(
         again.train_on_batch(X, Y) == copy.deepcopy(handle).train_on_batch(X, Y)
     )
+    looked = gc.get_referrers
+    gc.get_referrers = None  # type: ignore[assignment]  # a look at every object takes 0.2 s
+    try:
+        CHECKS["unpickling looks at nothing else"] = len(pickle.loads(pickle.dumps([handle]))) == 1
+    finally:
+        gc.get_referrers = looked
     path = FOLDER / "model.bundle"
     bundlekit.dump(model, path)
     EXPECTED[path.name] = predicted(model)

@@ -107,6 +107,7 @@ def test_what_could_not_be_bundled_warns_at_fit_and_fails_at_predict(
         "after clear_session",
         "after clear_session, restored",
         "next step",
+        "unpickling looks at nothing else",
         "in a worker thread",
         "searched",
         "parameters",
