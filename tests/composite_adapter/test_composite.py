@@ -336,8 +336,10 @@ def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Bundle an object of a module that leaves a mark when it is imported."""
     (tmp_path / "acme_marked.py").write_text(MARKED)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("MARK", "")  # so that it is put back whoever imports
     import acme_marked  # type: ignore[import-not-found]
 
+    monkeypatch.delenv("MARK")
     held = acme_marked.Held([acme_marked.double])
     bundlekit.dump({"held": held}, tmp_path / "held.bundle")
     del sys.modules["acme_marked"]

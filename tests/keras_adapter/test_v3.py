@@ -162,7 +162,7 @@ def test_a_lambda_is_refused_when_bundling() -> None:
     with pytest.raises(
         Unwritable,
         match=r"holds a lambda at config\.layers\[1\]\.config\.function .*lambda x: x.*write a "
-        r"named function and register it",
+        r"named function, or let it travel in the artifact",
     ):
         bundlekit.bundle(model)
     bundled = bundlekit.bundle(model, code="value")

@@ -34,7 +34,8 @@ KEPT = (
 
 @pytest.mark.parametrize("name", KEPT)
 def test_what_was_kept_predicts_the_same_elsewhere(read: dict[str, Any], name: str) -> None:
-    assert read["differences"][name] == 0.0
+    # TensorFlow compiles anew in each process, and its last bit may be another one.
+    assert read["differences"][name] < 1e-6
 
 
 def test_everything_that_was_kept_is_looked_at(read: dict[str, Any]) -> None:
@@ -70,7 +71,7 @@ def test_models_that_train_each_other_still_do(read: dict[str, Any]) -> None:
 
 def test_a_handle_in_a_bundle_comes_back_as_one_and_persists_on(read: dict[str, Any]) -> None:
     assert read["a handle again"] == "Handle"
-    assert read["kept on"] == 0.0
+    assert read["kept on"] < 1e-6
 
 
 def test_without_its_code_it_fails_clearly_and_completely(read: dict[str, Any]) -> None:
