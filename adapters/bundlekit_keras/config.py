@@ -51,6 +51,19 @@ _LOSSES = (
     Loss(what="compile arguments", why="the fresh model is not compiled"),
 )
 
+_STATELESS = (
+    "keras.Initializer",
+    "keras.Loss",
+    "keras.Metric",
+    "keras.Optimizer",
+    "keras.Quantizer",
+    "keras.Regularizer",
+    "keras.constraints.Constraint",
+    "keras.dtype_policies.DTypePolicy",
+    "keras.optimizers.schedules.LearningRateSchedule",
+)
+"""What a config tells all of, but for the state of a built optimizer or of a metric."""
+
 
 class ConfigAdapter:
     """Any object of Keras' with a config; a model or layer comes back fresh and not compiled."""
@@ -58,30 +71,8 @@ class ConfigAdapter:
     name = "keras-config"
     version = 1
     reads = (1,)
-    types = (
-        "keras.Layer",
-        "keras.Initializer",
-        "keras.Loss",
-        "keras.Metric",
-        "keras.Operation",
-        "keras.Optimizer",
-        "keras.Quantizer",
-        "keras.Regularizer",
-        "keras.constraints.Constraint",
-        "keras.dtype_policies.DTypePolicy",
-        "keras.optimizers.schedules.LearningRateSchedule",
-    )
-    default = (
-        "keras.Initializer",
-        "keras.Loss",
-        "keras.Metric",
-        "keras.Optimizer",
-        "keras.Quantizer",
-        "keras.Regularizer",
-        "keras.constraints.Constraint",
-        "keras.dtype_policies.DTypePolicy",
-        "keras.optimizers.schedules.LearningRateSchedule",
-    )
+    types = ("keras.Layer", "keras.Operation", *_STATELESS)
+    default = _STATELESS
     deterministic = True
     pack_options = ()
     unpack_options = ("register",)
